@@ -1,0 +1,176 @@
+//! Every number of the protocol, once. `spec/parameters.md` is rendered from this file.
+//!
+//! Relations between numbers are assertions at the end, checked when the crate is compiled.
+
+/// Revision of the specification that this crate implements; the same number is in Describe.
+pub const SPEC_REVISION: u32 = 1;
+
+/// Length of a SHA-256 digest, of a key seed and of every symmetric key, in bytes.
+pub const HASH_LEN: usize = 32;
+/// Length of an Ed25519 public key, in bytes.
+pub const VK_LEN: usize = 32;
+/// Length of an Ed25519 signature, in bytes.
+pub const SIGNATURE_LEN: usize = 64;
+/// Length of an AEAD nonce, in bytes.
+pub const NONCE_LEN: usize = 12;
+/// Length of an AEAD tag, in bytes.
+pub const TAG_LEN: usize = 16;
+/// Length of an X-Wing encapsulation key, in bytes.
+pub const EK_LEN: usize = 1_216;
+/// Length of an X-Wing ciphertext, in bytes.
+pub const CT_LEN: usize = 1_120;
+/// Length of an X-Wing shared secret, in bytes.
+pub const SS_LEN: usize = 32;
+
+/// Labels of every derivation, hash and signature. No string of this module stands anywhere else.
+pub mod labels {
+    /// Salt prefix of `D`.
+    pub const SALT: &str = "edgewise/1";
+    /// First hash of a link's transcript.
+    pub const LINK: &str = "link";
+    /// Hash of an identity key.
+    pub const LINK_FINGERPRINT: &str = "link/fingerprint";
+    /// Signature of an epoch record.
+    pub const LINK_EPOCH: &str = "link/epoch";
+    /// Key of the hello's sealed options.
+    pub const LINK_HELLO: &str = "link/hello";
+    /// Confirmation and traffic keys.
+    pub const LINK_MASTER: &str = "link/master";
+    /// Next traffic key.
+    pub const LINK_RATCHET: &str = "link/ratchet";
+    /// Hash of a connection's first recipient key.
+    pub const CONNECTION_RECIPIENT_ID: &str = "connection/recipient-id";
+    /// Hash of a connection's claim key.
+    pub const CONNECTION_SENDER_ID: &str = "connection/sender-id";
+    /// Signatures of a create.
+    pub const CONNECTION_CREATE: &str = "connection/create";
+    /// Signatures of a claim.
+    pub const CONNECTION_CLAIM: &str = "connection/claim";
+    /// Signature of an attach.
+    pub const CONNECTION_ATTACH: &str = "connection/attach";
+    /// Proof of the access password.
+    pub const CONNECTION_ACCESS: &str = "connection/access";
+    /// Signatures of a change of key.
+    pub const ROTATION_CHANGE: &str = "rotation/change";
+}
+
+// ---- frame -------------------------------------------------------------------------------------
+
+/// Length of a block of class small, in bytes.
+pub const BLOCK_SMALL: usize = 1_024;
+/// Length of a block of class medium, in bytes.
+pub const BLOCK_MEDIUM: usize = 4_096;
+/// Length of a block of class large, in bytes: 16,384 would overflow one HTTP/2 frame.
+pub const BLOCK_LARGE: usize = 16_320;
+/// Bytes of a block that are the link's AEAD tag. The nonce is the counter and is never sent.
+pub const LINK_TAG: usize = TAG_LEN;
+/// Bytes that one level of nesting costs.
+pub const HOP_OVERHEAD: usize = 32;
+/// Most hops of a route.
+pub const ROUTE_HOPS_MAX: usize = 2;
+/// Most bytes that a Send or Deliver item needs beside its part, its u16 length included.
+pub const ITEM_OVERHEAD: usize = 32;
+/// Room in every block that carries a part for one more result or acknowledgement.
+pub const CONTROL_RESERVE: usize = 64;
+/// Bytes of an item's length prefix.
+pub const ITEM_PREFIX: usize = 2;
+/// Most items of one block.
+pub const ITEMS_MAX: usize = 128;
+/// What a part is shorter than its link's block: the same whatever the route.
+pub const PART_OVERHEAD: usize =
+    LINK_TAG + ROUTE_HOPS_MAX * HOP_OVERHEAD + ITEM_OVERHEAD + CONTROL_RESERVE;
+
+// ---- link --------------------------------------------------------------------------------------
+
+/// Length of a hello, in bytes, before it is padded to blocks.
+pub const HELLO_LEN: usize = 2_560;
+/// Length of a hello before its sealed options: suite, epoch, ct_s, ek_c.
+pub const HELLO_PREFIX_LEN: usize = 2 + 4 + CT_LEN + EK_LEN;
+/// Length of the hello's options before sealing.
+pub const HELLO_OPTIONS_LEN: usize = HELLO_LEN - HELLO_PREFIX_LEN - TAG_LEN;
+/// Length of the confirmation in the reply.
+pub const CONFIRMATION_LEN: usize = 32;
+/// Length of a reply, in bytes, before it is padded to blocks: ct_c, confirmation.
+pub const REPLY_LEN: usize = CT_LEN + CONFIRMATION_LEN;
+/// Length of an epoch record: identity key, number, not-before, not-after, ek, signature.
+pub const EPOCH_RECORD_LEN: usize = VK_LEN + 4 + 8 + 8 + EK_LEN + SIGNATURE_LEN;
+/// Seconds an epoch key is current.
+pub const EPOCH_SECONDS: u64 = 86_400;
+/// Length of the block of a DescribeRequest.
+pub const DESCRIBE_REQUEST_LEN: usize = BLOCK_SMALL;
+/// Length of the block of a DescribeResponse.
+pub const DESCRIBE_LEN: usize = BLOCK_MEDIUM;
+/// Most edges a Description lists.
+pub const EDGES_MAX: usize = 20;
+/// Longest host name, in bytes.
+pub const HOST_LEN_MAX: usize = 100;
+/// Frames of one direction after which its key ratchets forward.
+pub const RATCHET_FRAMES: u64 = 1 << 16;
+/// Most unanswered requests of a link.
+pub const REQUESTS_MAX: usize = 64;
+/// Most bytes of parts delivered over a link and not acknowledged.
+pub const LINK_WINDOW_BYTES: usize = 1 << 20;
+/// Seconds in which a hello must be complete and confirmed.
+pub const HELLO_SECONDS: u64 = 10;
+/// Seconds in which a peer must take a block, unless Describe says otherwise.
+pub const STALL_SECONDS: u64 = 60;
+/// Seconds a link may live, unless Describe says otherwise.
+pub const LINK_LIFE_SECONDS: u64 = 86_400;
+/// Closed list for `stall_seconds`.
+pub const STALL_SECONDS_LIST: [u64; 4] = [5, 15, 60, 120];
+/// Closed list for `link_life_seconds`.
+pub const LINK_LIFE_SECONDS_LIST: [u64; 4] = [60, 3_600, 43_200, 86_400];
+/// Most links of one server that have not confirmed.
+pub const HALF_OPEN_MAX: usize = 4_096;
+
+// ---- connection --------------------------------------------------------------------------------
+
+/// Length of a sealed bundle, in bytes.
+pub const BUNDLE_LEN: usize = 3_584;
+/// Length of the proof of the access password, in bytes.
+pub const ACCESS_LEN: usize = 32;
+/// Most attachments of a link; handles are lower.
+pub const HANDLES_MAX: usize = 65_536;
+/// Most parts of a subscription delivered and not acknowledged.
+pub const WINDOW_PARTS_MAX: u32 = 64;
+/// Most bytes of a subscription delivered and not acknowledged.
+pub const WINDOW_BYTES_MAX: u32 = 1 << 20;
+/// Closed list for a connection's quota, in parts.
+pub const QUOTAS: [u32; 4] = [16, 32, 128, 512];
+/// The usual quota.
+pub const QUOTA: u32 = 128;
+/// Closed list for the days a connection lives without activity of its recipient.
+pub const IDLE_DAYS: [u32; 4] = [7, 30, 90, 365];
+/// Closed list for the days a part waits.
+pub const PART_DAYS: [u32; 4] = [1, 7, 21, 30];
+/// Milliseconds to the multiple of which notices of space are delayed.
+pub const SPACE_BATCH_MS: u64 = 5_000;
+/// Seconds after which a sender without notice of space tries again.
+pub const SPACE_RETRY_SECONDS: u64 = 600;
+/// Days for which a sender goes on trying to reach a lost connection.
+pub const RESTORE_GRACE_DAYS: u32 = 21;
+
+// ---- rotation ----------------------------------------------------------------------------------
+
+/// Most changes of key that an attach or a create carries.
+pub const CHAIN_MAX: usize = 3;
+/// Longest life of a connection key, in hours.
+pub const KEY_LIFE_HOURS_MAX: u32 = 366 * 24;
+/// Longest grace of a connection key, in hours.
+pub const KEY_GRACE_HOURS_MAX: u32 = 30 * 24;
+
+const _: () = {
+    assert!(PART_OVERHEAD == 176);
+    assert!(HELLO_OPTIONS_LEN == 202);
+    assert!(EPOCH_RECORD_LEN == 1_332);
+    assert!(HELLO_LEN <= 3 * BLOCK_SMALL && HELLO_LEN > 2 * BLOCK_SMALL);
+    assert!(HELLO_LEN <= BLOCK_MEDIUM && REPLY_LEN <= 2 * BLOCK_SMALL);
+    // A create with its bundle fits one medium block.
+    assert!(BUNDLE_LEN + 480 <= BLOCK_MEDIUM - LINK_TAG);
+    // Two epoch records leave room for the limits and the edges.
+    assert!(2 * EPOCH_RECORD_LEN + 1_300 <= DESCRIBE_LEN);
+    // Every request of a link can be answered while its window is full.
+    assert!(REQUESTS_MAX <= ITEMS_MAX);
+    // gRPC's five bytes and protobuf's four fit beside the block in one HTTP/2 frame of 16,384.
+    assert!(BLOCK_LARGE + 5 + 4 <= 16_384);
+};

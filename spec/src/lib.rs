@@ -1,0 +1,6 @@
+//! The law of Edgewise and its sans-IO code.
+//!
+//! One word, one chapter (`spec/<word>.md`), one module: see ARCHITECTURE.md for the table.
+//! Nothing here has a clock, a socket, a thread, a log or a source of randomness of its own.
+
+pub mod constants;
