@@ -4,3 +4,6 @@
 //! Nothing here has a clock, a socket, a thread, a log or a source of randomness of its own.
 
 pub mod constants;
+pub mod error;
+pub mod requirement;
+pub mod time;
