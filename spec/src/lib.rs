@@ -6,4 +6,5 @@
 pub mod constants;
 pub mod error;
 pub mod requirement;
+pub mod suite;
 pub mod time;
