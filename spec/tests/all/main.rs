@@ -1,0 +1,3 @@
+//! Everything that tests the specification crate from outside, in one program.
+
+mod parameters;
