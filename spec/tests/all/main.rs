@@ -1,3 +1,10 @@
 //! Everything that tests the specification crate from outside, in one program.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops at a fault"
+)]
+
 mod parameters;
