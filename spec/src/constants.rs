@@ -94,6 +94,8 @@ pub const CONFIRMATION_LEN: usize = 32;
 pub const REPLY_LEN: usize = CT_LEN + CONFIRMATION_LEN;
 /// Length of an epoch record: identity key, number, not-before, not-after, ek, signature.
 pub const EPOCH_RECORD_LEN: usize = VK_LEN + 4 + 8 + 8 + EK_LEN + SIGNATURE_LEN;
+/// Most epoch records of one server that a client remembers, to notice two for one number.
+pub const SEEN_EPOCHS_MAX: usize = 8;
 /// Seconds an epoch key is current.
 pub const EPOCH_SECONDS: u64 = 86_400;
 /// Length of the block of a DescribeRequest.

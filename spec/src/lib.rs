@@ -5,6 +5,8 @@
 
 pub mod constants;
 pub mod error;
+pub mod frame;
+pub mod link;
 pub mod requirement;
 pub mod suite;
 pub mod time;

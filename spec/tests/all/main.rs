@@ -7,4 +7,5 @@
     reason = "a test stops at a fault"
 )]
 
+mod link;
 mod parameters;

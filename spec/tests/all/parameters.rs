@@ -39,7 +39,6 @@ fn values() -> Vec<(&'static str, String)> {
         REPLY_LEN,
         EPOCH_RECORD_LEN,
         EPOCH_SECONDS,
-        DESCRIBE_REQUEST_LEN,
         DESCRIBE_LEN,
         EDGES_MAX,
         HOST_LEN_MAX,
