@@ -9,10 +9,10 @@ use aws_lc_rs::{
     digest, hkdf,
     signature::{self, Ed25519KeyPair, KeyPair, UnparsedPublicKey},
 };
-use libcrux_ml_kem::mlkem768::{self, MlKem768PrivateKey};
+use libcrux_ml_kem::mlkem768::{self, MlKem768PrivateKey, MlKem768PublicKey};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::{SuiteId, stop};
+use super::{ML_KEM_CT_LEN, ML_KEM_EK_LEN, SuiteId, X_WING_LABEL, stop};
 use crate::constants::{CT_LEN, EK_LEN, HASH_LEN, NONCE_LEN, SIGNATURE_LEN, SS_LEN, TAG_LEN};
 
 /// Name of this backend.
@@ -148,15 +148,59 @@ pub fn x25519(secret: &[u8; 32], public: &[u8; 32]) -> Option<Zeroizing<[u8; 32]
 }
 
 /// X-Wing's combiner: SHA3-256 over both secrets, the X25519 halves and the draft's label.
-fn combine(lattice: &[u8; 32], curve: &[u8; 32], ct: &[u8; 32], ek: &[u8; 32]) -> [u8; SS_LEN] {
-    let input: [&[u8]; 5] = [lattice, curve, ct, ek, br"\.//^\"];
+fn combine(ss_m: &[u8; 32], ss_x: &[u8; 32], ct_x: &[u8; 32], pk_x: &[u8; 32]) -> [u8; SS_LEN] {
+    let input: [&[u8]; 5] = [ss_m, ss_x, ct_x, pk_x, &X_WING_LABEL];
     libcrux_sha3::sha256(&Zeroizing::new(input.concat()))
+}
+
+/// An ML-KEM-768 key (FIPS 203), expanded.
+pub struct MlKem {
+    secret: Box<MlKem768PrivateKey>,
+    public: Box<MlKem768PublicKey>,
+}
+
+impl MlKem {
+    /// Expands a seed d 32 ‖ z 32.
+    #[must_use]
+    pub fn new(seed: &[u8; 64]) -> Self {
+        let (secret, public) = mlkem768::generate_key_pair(*seed).into_parts();
+        Self { secret: Box::new(secret), public: Box::new(public) }
+    }
+
+    /// The encoded encapsulation key.
+    #[must_use]
+    pub fn public(&self) -> &[u8; ML_KEM_EK_LEN] {
+        self.public.as_slice()
+    }
+
+    /// The secret of a ciphertext, or that of its implicit rejection.
+    #[must_use]
+    pub fn decapsulate(&self, ciphertext: &[u8; ML_KEM_CT_LEN]) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(mlkem768::decapsulate(&self.secret, &ciphertext.into()))
+    }
+}
+
+impl Drop for MlKem {
+    fn drop(&mut self) {
+        // The library does not erase its keys.
+        self.secret[0..].zeroize();
+    }
+}
+
+/// Encapsulates to an ML-KEM-768 key whose modulus was checked; `message` is the randomness.
+#[must_use]
+pub fn ml_kem_encapsulate(
+    ek: &[u8; ML_KEM_EK_LEN],
+    message: &[u8; 32],
+) -> ([u8; ML_KEM_CT_LEN], Zeroizing<[u8; 32]>) {
+    let (ciphertext, secret) = mlkem768::encapsulate(&ek.into(), *message);
+    (ciphertext.into(), Zeroizing::new(secret))
 }
 
 /// A prepared X-Wing key.
 pub struct Decapsulator {
-    lattice: Box<MlKem768PrivateKey>,
-    curve: Exchange,
+    ml_kem: MlKem,
+    exchange: Exchange,
     public: Box<[u8; EK_LEN]>,
 }
 
@@ -165,12 +209,12 @@ impl Decapsulator {
     #[must_use]
     pub fn new(seed: &[u8; HASH_LEN]) -> Self {
         let expanded = Zeroizing::new(libcrux_sha3::shake256::<96>(seed));
-        let (lattice_seed, curve_secret) = expanded.split_first_chunk().unwrap_or_else(|| stop());
-        let curve = Exchange::new(curve_secret.try_into().unwrap_or_else(|_| stop()));
-        let (lattice, ek) = mlkem768::generate_key_pair(*lattice_seed).into_parts();
-        let public = [ek.as_slice().as_slice(), &curve.public()].concat();
+        let (ml_kem, secret) = expanded.split_first_chunk().unwrap_or_else(|| stop());
+        let (ml_kem, exchange) =
+            (MlKem::new(ml_kem), Exchange::new(secret.try_into().unwrap_or_else(|_| stop())));
+        let public = [ml_kem.public().as_slice(), &exchange.public()].concat();
         let public = public.into_boxed_slice().try_into().unwrap_or_else(|_| stop());
-        Self { lattice: Box::new(lattice), curve, public }
+        Self { ml_kem, exchange, public }
     }
 
     /// The encoded public key.
@@ -182,19 +226,11 @@ impl Decapsulator {
     /// The secret of a ciphertext; `None` when its X25519 half is of low order.
     #[must_use]
     pub fn decapsulate(&self, ciphertext: &[u8; CT_LEN]) -> Option<[u8; SS_LEN]> {
-        let (lattice_ct, curve_ct) = ciphertext.split_first_chunk::<1_088>()?;
-        let curve_ct = curve_ct.first_chunk()?;
-        let curve = self.curve.agree(curve_ct)?;
-        let lattice = mlkem768::decapsulate(&self.lattice, &lattice_ct.into());
-        let lattice = Zeroizing::new(lattice);
-        Some(combine(&lattice, &curve, curve_ct, self.public.last_chunk()?))
-    }
-}
-
-impl Drop for Decapsulator {
-    fn drop(&mut self) {
-        // The library does not erase its keys.
-        self.lattice[0..].zeroize();
+        let (ct_m, ct_x) = ciphertext.split_first_chunk()?;
+        let ct_x = ct_x.first_chunk()?;
+        let ss_x = self.exchange.agree(ct_x)?;
+        let ss_m = self.ml_kem.decapsulate(ct_m);
+        Some(combine(&ss_m, &ss_x, ct_x, self.public.last_chunk()?))
     }
 }
 
@@ -205,18 +241,17 @@ pub fn encapsulate(ek: &[u8; EK_LEN], seed: &[u8; 64]) -> ([u8; CT_LEN], [u8; SS
 }
 
 fn try_encapsulate(ek: &[u8; EK_LEN], seed: &[u8; 64]) -> Option<([u8; CT_LEN], [u8; SS_LEN])> {
-    let (lattice_ek, curve_ek) = ek.split_first_chunk::<1_184>()?;
-    let curve_ek = curve_ek.first_chunk()?;
+    let (pk_m, pk_x) = ek.split_first_chunk()?;
+    let pk_x = pk_x.first_chunk()?;
     let exchange = Exchange::new(seed.last_chunk()?);
-    let curve = exchange.agree(curve_ek)?;
-    let (lattice_ct, lattice) = mlkem768::encapsulate(&lattice_ek.into(), *seed.first_chunk()?);
-    let lattice = Zeroizing::new(lattice);
-    let curve_ct = exchange.public();
+    let ss_x = exchange.agree(pk_x)?;
+    let (ct_m, ss_m) = ml_kem_encapsulate(pk_m, seed.first_chunk()?);
+    let ct_x = exchange.public();
     let mut ciphertext = [0; CT_LEN];
-    let (first, last) = ciphertext.split_first_chunk_mut::<1_088>()?;
-    *first = *lattice_ct.as_slice();
-    last.copy_from_slice(&curve_ct);
-    Some((ciphertext, combine(&lattice, &curve, &curve_ct, curve_ek)))
+    let (first, last) = ciphertext.split_first_chunk_mut()?;
+    *first = ct_m;
+    last.copy_from_slice(&ct_x);
+    Some((ciphertext, combine(&ss_m, &ss_x, &ct_x, pk_x)))
 }
 
 /// Argon2id, version 0x13, parallelism 1; `None` for parameters out of range.

@@ -10,7 +10,10 @@ use super::{
     accept::{ml_kem, x25519},
     backend,
 };
-use crate::constants::{CT_LEN, EK_LEN, HASH_LEN, SS_LEN};
+use crate::{
+    constants::{CT_LEN, EK_LEN, HASH_LEN, SS_LEN},
+    require,
+};
 
 /// The X25519 half of a ciphertext is of low order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -80,9 +83,7 @@ impl Decapsulator {
         ciphertext: &[u8; CT_LEN],
     ) -> Result<SharedSecret, CiphertextRefused> {
         let half = ciphertext.last_chunk::<32>().ok_or(CiphertextRefused)?;
-        if x25519::is_low_order(half) {
-            return Err(CiphertextRefused);
-        }
+        require!(SUITE_21, !x25519::is_low_order(half), CiphertextRefused);
         self.prepared.decapsulate(ciphertext).map(SharedSecret).ok_or(CiphertextRefused)
     }
 }
@@ -103,17 +104,12 @@ impl Encapsulator {
     /// # Errors
     /// [`KeyRefused::Length`], [`KeyRefused::Modulus`] or [`KeyRefused::SmallOrder`].
     pub fn parse(bytes: &[u8]) -> Result<Self, KeyRefused> {
+        // SUITE-18
         let bytes = <&[u8; EK_LEN]>::try_from(bytes).map_err(|_| KeyRefused::Length)?;
-        let (Some(lattice), Some(curve)) = (bytes.first_chunk::<1_184>(), bytes.last_chunk::<32>())
-        else {
-            return Err(KeyRefused::Length);
-        };
-        if !ml_kem::coefficients_are_reduced(lattice) {
-            return Err(KeyRefused::Modulus);
-        }
-        if x25519::is_low_order(curve) {
-            return Err(KeyRefused::SmallOrder);
-        }
+        let (pk_m, pk_x) = bytes.split_first_chunk().ok_or(KeyRefused::Length)?;
+        let pk_x = pk_x.first_chunk().ok_or(KeyRefused::Length)?;
+        require!(SUITE_19, ml_kem::coefficients_are_reduced(pk_m), KeyRefused::Modulus);
+        require!(SUITE_20, !x25519::is_low_order(pk_x), KeyRefused::SmallOrder);
         Ok(Self(Box::new(*bytes)))
     }
 

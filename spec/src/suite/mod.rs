@@ -24,7 +24,7 @@ compile_error!("one of the features `aws-lc` and `sodium` is needed");
 
 use arrayvec::ArrayVec;
 
-use crate::constants::{HASH_LEN, labels};
+use crate::constants::{CT_LEN, EK_LEN, HASH_LEN, labels};
 
 pub use aead::{OpenFailed, Sealer};
 pub use kem::{CiphertextRefused, Decapsulator, Encapsulator, SharedSecret};
@@ -38,6 +38,15 @@ pub const LABEL_LEN_MAX: usize = 32;
 
 /// Longest output of [`derive`], in bytes: 255 blocks of HKDF.
 pub const DERIVE_LEN_MAX: usize = 255 * HASH_LEN;
+
+/// Length of the ML-KEM-768 half of an encapsulation key, in bytes.
+pub const ML_KEM_EK_LEN: usize = EK_LEN - 32;
+
+/// Length of the ML-KEM-768 half of a ciphertext, in bytes.
+pub const ML_KEM_CT_LEN: usize = CT_LEN - 32;
+
+/// What X-Wing's combiner ends with, `\.//^\`.
+const X_WING_LABEL: [u8; 6] = *br"\.//^\";
 
 /// A suite: everything that could be chosen, as one number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -6,7 +6,10 @@ use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use super::{KeyRefused, accept::ed25519, backend};
-use crate::constants::{HASH_LEN, SIGNATURE_LEN, VK_LEN};
+use crate::{
+    constants::{HASH_LEN, SIGNATURE_LEN, VK_LEN},
+    require,
+};
 
 /// Why a signature is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -89,13 +92,10 @@ impl VerifyingKey {
     /// # Errors
     /// [`KeyRefused::Length`], [`KeyRefused::NotCanonical`] or [`KeyRefused::SmallOrder`].
     pub fn parse(bytes: &[u8]) -> Result<Self, KeyRefused> {
+        // SUITE-10
         let bytes = <[u8; VK_LEN]>::try_from(bytes).map_err(|_| KeyRefused::Length)?;
-        if !ed25519::point_is_canonical(&bytes) {
-            return Err(KeyRefused::NotCanonical);
-        }
-        if ed25519::point_is_small_order(&bytes) {
-            return Err(KeyRefused::SmallOrder);
-        }
+        require!(SUITE_11, ed25519::point_is_canonical(&bytes), KeyRefused::NotCanonical);
+        require!(SUITE_12, !ed25519::point_is_small_order(&bytes), KeyRefused::SmallOrder);
         Ok(Self(bytes))
     }
 
@@ -125,18 +125,11 @@ impl VerifyingKey {
         else {
             return Err(SignatureRefused::Equation);
         };
-        if !ed25519::scalar_is_canonical(scalar) {
-            return Err(SignatureRefused::Scalar);
-        }
-        if !ed25519::point_is_canonical(point) {
-            return Err(SignatureRefused::NotCanonical);
-        }
-        if ed25519::point_is_small_order(point) {
-            return Err(SignatureRefused::SmallOrder);
-        }
-        if !backend::verify(&self.0, message, signature) {
-            return Err(SignatureRefused::Equation);
-        }
+        require!(SUITE_13, ed25519::scalar_is_canonical(scalar), SignatureRefused::Scalar);
+        require!(SUITE_14, ed25519::point_is_canonical(point), SignatureRefused::NotCanonical);
+        require!(SUITE_15, !ed25519::point_is_small_order(point), SignatureRefused::SmallOrder);
+        let verifies = backend::verify(&self.0, message, signature);
+        require!(SUITE_16, verifies, SignatureRefused::Equation);
         Ok(())
     }
 }

@@ -7,7 +7,9 @@
 use std::sync::OnceLock;
 
 use ml_kem::{
-    DecapsulationKey, EncapsulationKey, MlKem768, array::Array, kem::Decapsulate, kem::KeyExport,
+    DecapsulationKey, EncapsulationKey, MlKem768,
+    array::Array,
+    kem::{Decapsulate, KeyExport},
 };
 use sha3::{Digest, Sha3_256};
 use shake::{ExtendableOutput, Shake256, Update, XofReader};
@@ -21,7 +23,7 @@ use sodiumoxide::crypto::{
 };
 use zeroize::Zeroizing;
 
-use super::{SuiteId, stop};
+use super::{ML_KEM_CT_LEN, ML_KEM_EK_LEN, SuiteId, X_WING_LABEL, stop};
 use crate::constants::{CT_LEN, EK_LEN, HASH_LEN, NONCE_LEN, SIGNATURE_LEN, SS_LEN, TAG_LEN};
 
 /// Name of this backend.
@@ -184,15 +186,55 @@ fn agree(secret: &curve25519::Scalar, public: &[u8; 32]) -> Option<Zeroizing<[u8
 }
 
 /// X-Wing's combiner: SHA3-256 over both secrets, the X25519 halves and the draft's label.
-fn combine(lattice: &[u8; 32], curve: &[u8; 32], ct: &[u8; 32], ek: &[u8; 32]) -> [u8; SS_LEN] {
-    let hash = Sha3_256::new_with_prefix(lattice);
-    hash.chain_update(curve).chain_update(ct).chain_update(ek).chain_update(br"\.//^\").finalize().0
+fn combine(ss_m: &[u8; 32], ss_x: &[u8; 32], ct_x: &[u8; 32], pk_x: &[u8; 32]) -> [u8; SS_LEN] {
+    let hash = Sha3_256::new_with_prefix(ss_m).chain_update(ss_x).chain_update(ct_x);
+    hash.chain_update(pk_x).chain_update(X_WING_LABEL).finalize().0
 }
 
-/// A prepared X-Wing key; the libraries erase their halves.
+/// An ML-KEM-768 key (FIPS 203), expanded; the library erases it.
+pub struct MlKem {
+    secret: Box<DecapsulationKey<MlKem768>>,
+    public: Box<[u8; ML_KEM_EK_LEN]>,
+}
+
+impl MlKem {
+    /// Expands a seed d 32 ‖ z 32.
+    #[must_use]
+    pub fn new(seed: &[u8; 64]) -> Self {
+        let secret = Box::new(DecapsulationKey::from_seed(Array(*seed)));
+        let public = Box::new(secret.encapsulation_key().to_bytes().0);
+        Self { secret, public }
+    }
+
+    /// The encoded encapsulation key.
+    #[must_use]
+    pub fn public(&self) -> &[u8; ML_KEM_EK_LEN] {
+        &self.public
+    }
+
+    /// The secret of a ciphertext, or that of its implicit rejection.
+    #[must_use]
+    pub fn decapsulate(&self, ciphertext: &[u8; ML_KEM_CT_LEN]) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.secret.decapsulate(&Array(*ciphertext)).0)
+    }
+}
+
+/// Encapsulates to an ML-KEM-768 key whose modulus was checked; `message` is the randomness.
+#[must_use]
+pub fn ml_kem_encapsulate(
+    ek: &[u8; ML_KEM_EK_LEN],
+    message: &[u8; 32],
+) -> ([u8; ML_KEM_CT_LEN], Zeroizing<[u8; 32]>) {
+    let ek = EncapsulationKey::<MlKem768>::new(&Array(*ek)).unwrap_or_else(|_| stop());
+    let message = Zeroizing::new(Array(*message));
+    let (ciphertext, secret) = ek.encapsulate_deterministic(&message);
+    (ciphertext.0, Zeroizing::new(secret.0))
+}
+
+/// A prepared X-Wing key; the libraries erase its halves.
 pub struct Decapsulator {
-    lattice: Box<DecapsulationKey<MlKem768>>,
-    curve: curve25519::Scalar,
+    ml_kem: MlKem,
+    scalar: curve25519::Scalar,
     public: Box<[u8; EK_LEN]>,
 }
 
@@ -204,15 +246,15 @@ impl Decapsulator {
         let mut shake = Shake256::default();
         shake.update(seed);
         let mut stream = shake.finalize_xof();
-        let mut lattice_seed = Zeroizing::new([0; 64]);
-        stream.read(lattice_seed.as_mut());
-        let mut curve = curve25519::Scalar([0; 32]);
-        stream.read(&mut curve.0);
-        let lattice = Box::new(DecapsulationKey::from_seed(Array(*lattice_seed)));
-        let curve_public = curve25519::scalarmult_base(&curve).0;
-        let public = [lattice.encapsulation_key().to_bytes().as_slice(), &curve_public].concat();
+        let mut ml_kem_seed = Zeroizing::new([0; 64]);
+        stream.read(ml_kem_seed.as_mut());
+        let mut scalar = curve25519::Scalar([0; 32]);
+        stream.read(&mut scalar.0);
+        let ml_kem = MlKem::new(&ml_kem_seed);
+        let exchange = curve25519::scalarmult_base(&scalar).0;
+        let public = [ml_kem.public().as_slice(), &exchange].concat();
         let public = public.into_boxed_slice().try_into().unwrap_or_else(|_| stop());
-        Self { lattice, curve, public }
+        Self { ml_kem, scalar, public }
     }
 
     /// The encoded public key.
@@ -224,11 +266,11 @@ impl Decapsulator {
     /// The secret of a ciphertext; `None` when its X25519 half is of low order.
     #[must_use]
     pub fn decapsulate(&self, ciphertext: &[u8; CT_LEN]) -> Option<[u8; SS_LEN]> {
-        let (lattice_ct, curve_ct) = ciphertext.split_first_chunk::<1_088>()?;
-        let curve_ct = curve_ct.first_chunk()?;
-        let curve = agree(&self.curve, curve_ct)?;
-        let lattice = Zeroizing::new(self.lattice.decapsulate(&Array(*lattice_ct)).0);
-        Some(combine(&lattice, &curve, curve_ct, self.public.last_chunk()?))
+        let (ct_m, ct_x) = ciphertext.split_first_chunk()?;
+        let ct_x = ct_x.first_chunk()?;
+        let ss_x = agree(&self.scalar, ct_x)?;
+        let ss_m = self.ml_kem.decapsulate(ct_m);
+        Some(combine(&ss_m, &ss_x, ct_x, self.public.last_chunk()?))
     }
 }
 
@@ -240,20 +282,17 @@ pub fn encapsulate(ek: &[u8; EK_LEN], seed: &[u8; 64]) -> ([u8; CT_LEN], [u8; SS
 }
 
 fn try_encapsulate(ek: &[u8; EK_LEN], seed: &[u8; 64]) -> Option<([u8; CT_LEN], [u8; SS_LEN])> {
-    let (lattice_ek, curve_ek) = ek.split_first_chunk::<1_184>()?;
-    let curve_ek = curve_ek.first_chunk()?;
-    let secret = curve25519::Scalar(*seed.last_chunk()?);
-    let curve = agree(&secret, curve_ek)?;
-    let lattice_ek = EncapsulationKey::<MlKem768>::new(&Array(*lattice_ek)).ok()?;
-    let message = Zeroizing::new(*seed.first_chunk::<32>()?);
-    let (lattice_ct, lattice) = lattice_ek.encapsulate_deterministic(&Array(*message));
-    let lattice = Zeroizing::new(lattice.0);
-    let curve_ct = curve25519::scalarmult_base(&secret).0;
+    let (pk_m, pk_x) = ek.split_first_chunk()?;
+    let pk_x = pk_x.first_chunk()?;
+    let scalar = curve25519::Scalar(*seed.last_chunk()?);
+    let ss_x = agree(&scalar, pk_x)?;
+    let (ct_m, ss_m) = ml_kem_encapsulate(pk_m, seed.first_chunk()?);
+    let ct_x = curve25519::scalarmult_base(&scalar).0;
     let mut ciphertext = [0; CT_LEN];
-    let (first, last) = ciphertext.split_first_chunk_mut::<1_088>()?;
-    *first = lattice_ct.0;
-    last.copy_from_slice(&curve_ct);
-    Some((ciphertext, combine(&lattice, &curve, &curve_ct, curve_ek)))
+    let (first, last) = ciphertext.split_first_chunk_mut()?;
+    *first = ct_m;
+    last.copy_from_slice(&ct_x);
+    Some((ciphertext, combine(&ss_m, &ss_x, &ct_x, pk_x)))
 }
 
 /// Argon2id, version 0x13, parallelism 1; `None` for parameters out of range.

@@ -9,3 +9,5 @@
 
 mod link;
 mod parameters;
+mod suite;
+mod vector;
