@@ -2,28 +2,34 @@
 
 use edgewise_spec::suite::SuiteId;
 
-pub type Kem = fn(&[u8; 1_216], &[u8; 64]) -> ([u8; 1_120], [u8; 32]);
+type Kem = fn(&[u8; 1_216], &[u8; 64]) -> ([u8; 1_120], [u8; 32]);
+
+type Hkdf = fn(&[u8], &[&[u8]], &[&[u8]], &mut [u8]);
+type Seal = fn(SuiteId, &[u8; 32], &[u8; 12], &[u8], &mut [u8]) -> [u8; 16];
+type Open = fn(SuiteId, &[u8; 32], &[u8; 12], &[u8], &mut [u8], &[u8; 16]) -> bool;
+type MlKem = fn(&[u8; 1_184], &[u8; 32]) -> ([u8; 1_088], [u8; 32]);
+type PasswordHash = fn(&[u8], &[u8; 16], u32, u32, &mut [u8; 32]) -> Option<()>;
 
 /// Some fields serve only the comparison of two.
 #[cfg_attr(not(all(feature = "aws-lc", feature = "sodium")), allow(dead_code))]
 pub struct Backend {
     pub name: &'static str,
     pub hash: fn(&[&[u8]]) -> [u8; 32],
-    pub hkdf: fn(&[u8], &[&[u8]], &[&[u8]], &mut [u8]),
+    pub hkdf: Hkdf,
     pub aes_available: fn() -> bool,
-    pub seal: fn(SuiteId, &[u8; 32], &[u8; 12], &[u8], &mut [u8]) -> [u8; 16],
-    pub open: fn(SuiteId, &[u8; 32], &[u8; 12], &[u8], &mut [u8], &[u8; 16]) -> bool,
+    pub seal: Seal,
+    pub open: Open,
     pub public: fn(&[u8; 32]) -> [u8; 32],
     pub sign: fn(&[u8; 32], &[u8]) -> [u8; 64],
     pub verify: fn(&[u8; 32], &[u8], &[u8; 64]) -> bool,
     pub x25519: fn(&[u8; 32], &[u8; 32]) -> Option<[u8; 32]>,
     pub ml_kem_public: fn(&[u8; 64]) -> [u8; 1_184],
-    pub ml_kem_encapsulate: fn(&[u8; 1_184], &[u8; 32]) -> ([u8; 1_088], [u8; 32]),
+    pub ml_kem_encapsulate: MlKem,
     pub ml_kem_decapsulate: fn(&[u8; 64], &[u8; 1_088]) -> [u8; 32],
     pub x_wing_public: fn(&[u8; 32]) -> [u8; 1_216],
     pub x_wing_encapsulate: Kem,
     pub x_wing_decapsulate: fn(&[u8; 32], &[u8; 1_120]) -> Option<[u8; 32]>,
-    pub argon2id: fn(&[u8], &[u8; 16], u32, u32, &mut [u8; 32]) -> Option<()>,
+    pub argon2id: PasswordHash,
 }
 
 macro_rules! backend {

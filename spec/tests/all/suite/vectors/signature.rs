@@ -169,13 +169,11 @@ pub fn verifications() -> Vec<VerifyVector> {
     vectors.extend(edges.into_iter().map(|edge| {
         let input =
             VerifyInput { public: edge.public, message: edge.message, signature: edge.signature };
-        let borrowed = |list: &[String]| list.iter().cloned().collect::<Vec<_>>();
-        let (requirements, flags) = (borrowed(&edge.requirements), borrowed(&edge.flags));
         vector(
             &format!("verify/{}", edge.id),
             &edge.comment,
-            &requirements.iter().map(String::as_str).collect::<Vec<_>>(),
-            &flags.iter().map(String::as_str).collect::<Vec<_>>(),
+            &edge.requirements.iter().map(String::as_str).collect::<Vec<_>>(),
+            &edge.flags.iter().map(String::as_str).collect::<Vec<_>>(),
             input,
             edge.expect_layer.as_deref().map_or(Ok(Nothing {}), Err),
         )
