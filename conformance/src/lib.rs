@@ -1,1 +1,12 @@
-//! edgewise-conformance
+//! The conformance suite: cases that judge a server over its wire, and the program that runs them.
+//!
+//! A case is one function and one line in a table of [`cases`]; it works on a
+//! [`Trial`](trial::Trial), which hands it links of the raw [`peer`].
+
+pub mod case;
+pub mod cases;
+pub mod peer;
+pub mod repro;
+pub mod target;
+pub mod trial;
+pub mod verdict;

@@ -1,0 +1,98 @@
+//! A case: a stable name, the clauses it judges, and one function.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::trial::Trial;
+use crate::verdict::Verdict;
+
+/// The future of one run of a case.
+pub type Running<'a> = Pin<Box<dyn Future<Output = Verdict> + Send + 'a>>;
+
+/// What a case needs beside the protocol itself. Only what the server declares is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Need {
+    /// `ConformanceControl.AdvanceClock`.
+    Clock,
+    /// `ConformanceControl.Restart`.
+    Restart,
+    /// A server that asks for an access password that the suite chose or was told.
+    Access,
+    /// A server that keeps at most [`FULL_CONNECTIONS`](crate::target::FULL_CONNECTIONS).
+    Full,
+}
+
+/// Where and beside what a case may run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Beside others on one server; isolated by fresh connections.
+    Shared,
+    /// On a server of its own, or after all shared cases where there is only one.
+    Alone,
+    /// As `Alone`, and with nothing else running, since it measures time.
+    Quiet,
+}
+
+/// One entry of a table of cases.
+#[derive(Clone, Copy)]
+pub struct Case {
+    /// `word/what-is-done`: a slug that never changes its meaning.
+    pub id: &'static str,
+    /// The clauses it judges, as identifiers: `FRAME_5`.
+    pub clauses: &'static [&'static str],
+    /// What it needs beside the protocol.
+    pub needs: &'static [Need],
+    /// Where it may run.
+    pub place: Place,
+    /// Runs it once.
+    pub run: for<'a> fn(&'a mut Trial) -> Running<'a>,
+}
+
+impl Case {
+    /// The word whose chapter the case belongs to: the id up to the first slash.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        self.id.split('/').next().unwrap_or(self.id)
+    }
+
+    /// The ids of the clauses as the chapters write them: `FRAME-5`.
+    #[must_use]
+    pub fn requirements(&self) -> Vec<String> {
+        self.clauses.iter().map(|clause| clause.replacen('_', "-", 1)).collect()
+    }
+}
+
+impl std::fmt::Debug for Case {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Case").field("id", &self.id).field("clauses", &self.clauses).finish()
+    }
+}
+
+/// One line of a table: `case!("frame/length", [FRAME_2], length)`, with `needs Clock` (which
+/// implies a server of its own), `alone` or `quiet` behind it where that applies.
+#[macro_export]
+macro_rules! case {
+    ($id:literal, [$($clause:ident),+ $(,)?], $run:path) => {
+        $crate::case!(@ $id, [$($clause),+], $run, [], Shared)
+    };
+    ($id:literal, [$($clause:ident),+ $(,)?], $run:path, alone) => {
+        $crate::case!(@ $id, [$($clause),+], $run, [], Alone)
+    };
+    ($id:literal, [$($clause:ident),+ $(,)?], $run:path, quiet) => {
+        $crate::case!(@ $id, [$($clause),+], $run, [], Quiet)
+    };
+    ($id:literal, [$($clause:ident),+ $(,)?], $run:path, needs $($need:ident)+) => {
+        $crate::case!(@ $id, [$($clause),+], $run, [$($need),+], Alone)
+    };
+    (@ $id:literal, [$($clause:ident),+], $run:path, [$($need:ident),*], $place:ident) => {
+        $crate::case::Case {
+            id: $id,
+            clauses: &[$(stringify!($clause)),+],
+            needs: &[$($crate::case::Need::$need),*],
+            place: $crate::case::Place::$place,
+            run: |trial| Box::pin($run(trial)),
+        }
+    };
+}
+
+pub use crate::case;

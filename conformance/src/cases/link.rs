@@ -1,0 +1,6 @@
+//! Cases of the chapter link.
+
+use crate::case::Case;
+
+/// All of them.
+pub const CASES: &[Case] = &[];

@@ -1,0 +1,86 @@
+//! What a case says when it stops: nothing wrong, or why not.
+
+/// A case that returns `Ok` has seen what its clauses ask for.
+pub type Verdict = Result<(), Stop>;
+
+/// What was expected and what came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// What the clauses ask for.
+    pub expected: String,
+    /// What the implementation did.
+    pub actual: String,
+}
+
+/// Why a case stopped before its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// A MUST does not hold.
+    Fail(Finding),
+    /// A SHOULD does not hold, or a measurement is doubtful.
+    Warn(Finding),
+    /// Something that a MAY allows was seen.
+    Info(String),
+    /// An optional capability that the implementation does not declare is needed.
+    Unsupported(String),
+    /// The implementation could not be reached at all.
+    Unreachable(String),
+    /// The suite itself is at fault.
+    Harness(String),
+}
+
+impl Stop {
+    /// A MUST does not hold.
+    pub fn fail(expected: impl Into<String>, actual: impl Into<String>) -> Self {
+        Self::Fail(Finding { expected: expected.into(), actual: actual.into() })
+    }
+
+    /// A SHOULD does not hold.
+    pub fn warn(expected: impl Into<String>, actual: impl Into<String>) -> Self {
+        Self::Warn(Finding { expected: expected.into(), actual: actual.into() })
+    }
+
+    /// Something allowed and worth telling was seen.
+    pub fn info(seen: impl Into<String>) -> Self {
+        Self::Info(seen.into())
+    }
+
+    /// An undeclared capability is needed.
+    pub fn unsupported(needed: impl Into<String>) -> Self {
+        Self::Unsupported(needed.into())
+    }
+
+    /// The implementation could not be reached.
+    pub fn unreachable(why: impl Into<String>) -> Self {
+        Self::Unreachable(why.into())
+    }
+
+    /// The suite is at fault.
+    pub fn harness(why: impl Into<String>) -> Self {
+        Self::Harness(why.into())
+    }
+}
+
+/// Stops the case with a failure unless `$condition` holds.
+#[macro_export]
+macro_rules! ensure {
+    ($condition:expr, $expected:expr, $($actual:tt)+) => {
+        if !$condition {
+            return Err($crate::verdict::Stop::fail($expected, format!($($actual)+)));
+        }
+    };
+}
+
+/// Stops the case with a failure unless both values are equal; `$what` names the value.
+#[macro_export]
+macro_rules! ensure_eq {
+    ($got:expr, $want:expr, $what:expr $(,)?) => {{
+        let (got, want) = (&$got, &$want);
+        if got != want {
+            return Err($crate::verdict::Stop::fail(
+                format!("{} {want:?}", $what),
+                format!("{} {got:?}", $what),
+            ));
+        }
+    }};
+}
