@@ -24,15 +24,15 @@ fn body() -> impl Strategy<Value = Body> {
         };
     let (handle, long) = (any::<u32>(), any::<u64>());
     prop_oneof![
-        (handle.clone(), long.clone(), bytes(300)).prop_map(|(handle, submission, part)| {
+        (handle, long, bytes(300)).prop_map(|(handle, submission, part)| {
             Body::Send(v1::Send { handle, submission, part })
         }),
-        (handle.clone(), long.clone(), bytes(300)).prop_map(|(handle, sequence, part)| {
+        (handle, long, bytes(300)).prop_map(|(handle, sequence, part)| {
             Body::Deliver(v1::Deliver { handle, sequence, part })
         }),
-        (handle.clone(), long.clone())
+        (handle, long)
             .prop_map(|(handle, through)| Body::Acknowledge(v1::Acknowledge { handle, through })),
-        (any::<i32>(), long.clone()).prop_map(|(code, next)| {
+        (any::<i32>(), long).prop_map(|(code, next)| {
             let outcome = Some(v1::result::Outcome::Reject(v1::Reject { code, next }));
             Body::Result(v1::Result { outcome })
         }),
@@ -50,26 +50,24 @@ fn body() -> impl Strategy<Value = Body> {
         (bytes(40), proptest::option::of(key())).prop_map(|(claim_vk, sender_key)| {
             Body::Claim(v1::Claim { claim_vk, sender_key, ..v1::Claim::default() })
         }),
-        (handle.clone(), bytes(40), long).prop_map(|(handle, vk, from)| {
+        (handle, bytes(40), long).prop_map(|(handle, vk, from)| {
             Body::Attach(v1::Attach { handle, role: 1, vk, from, ..v1::Attach::default() })
         }),
-        (handle.clone(), any::<u32>(), any::<u32>()).prop_map(
-            |(handle, window_parts, window_bytes)| {
-                Body::Subscribe(v1::Subscribe { handle, window_parts, window_bytes })
-            }
-        ),
-        (handle.clone(), key()).prop_map(|(handle, key)| {
+        (handle, any::<u32>(), any::<u32>()).prop_map(|(handle, window_parts, window_bytes)| {
+            Body::Subscribe(v1::Subscribe { handle, window_parts, window_bytes })
+        }),
+        (handle, key()).prop_map(|(handle, key)| {
             let change = v1::KeyChange { new_key: Some(key), ..v1::KeyChange::default() };
             Body::Rotate(v1::Rotate { handle, change: Some(change) })
         }),
-        handle.clone().prop_map(|handle| Body::Suspend(v1::Suspend { handle })),
-        handle.clone().prop_map(|handle| Body::Resume(v1::Resume { handle })),
-        handle.clone().prop_map(|handle| Body::Delete(v1::Delete { handle })),
-        handle.clone().prop_map(|handle| Body::Detach(v1::Detach { handle })),
-        handle.clone().prop_map(|handle| {
+        handle.prop_map(|handle| Body::Suspend(v1::Suspend { handle })),
+        handle.prop_map(|handle| Body::Resume(v1::Resume { handle })),
+        handle.prop_map(|handle| Body::Delete(v1::Delete { handle })),
+        handle.prop_map(|handle| Body::Detach(v1::Detach { handle })),
+        handle.prop_map(|handle| {
             Body::Notice(v1::Notice { handle, conflict: true, ..v1::Notice::default() })
         }),
-        handle.clone().prop_map(|handle| Body::Ended(v1::Ended { handle, reason: 2 })),
+        handle.prop_map(|handle| Body::Ended(v1::Ended { handle, reason: 2 })),
         handle.prop_map(|handle| Body::Space(v1::Space { handle })),
     ]
 }
