@@ -122,6 +122,8 @@ pub const LINK_LIFE_SECONDS: u64 = 86_400;
 pub const STALL_SECONDS_LIST: [u64; 4] = [5, 15, 60, 120];
 /// Closed list for `link_life_seconds`.
 pub const LINK_LIFE_SECONDS_LIST: [u64; 4] = [60, 3_600, 43_200, 86_400];
+/// Seconds in which a server must answer a request, for its client to keep the link.
+pub const ANSWER_SECONDS: u64 = 60;
 /// Most links of one server that have not confirmed.
 pub const HALF_OPEN_MAX: usize = 4_096;
 
@@ -151,6 +153,10 @@ pub const SPACE_BATCH_MS: u64 = 5_000;
 pub const SPACE_RETRY_SECONDS: u64 = 600;
 /// Days for which a sender goes on trying to reach a lost connection.
 pub const RESTORE_GRACE_DAYS: u32 = 21;
+/// Seconds before the end of a connection first repeats what was refused for now.
+pub const RETRY_FIRST_SECONDS: u64 = 5;
+/// Seconds to which that delay doubles.
+pub const RETRY_MAX_SECONDS: u64 = 600;
 
 // ---- rotation ----------------------------------------------------------------------------------
 

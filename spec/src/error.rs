@@ -169,6 +169,21 @@ pub enum Misuse {
     /// A buffer does not have the length of the link's block.
     #[error("buffer of {0} bytes is not a block of this link")]
     BlockLength(usize),
+    /// All HANDLES_MAX handles of the link are taken.
+    #[error("the link has no free handle; detach one first, or open another link")]
+    NoHandle,
+    /// The change of key before is not confirmed by an attach under its new key.
+    #[error("the key changed before is not confirmed yet; attach under it first")]
+    ChangePending,
+    /// A key's version does not rise.
+    #[error("the new key's version is not above the present key's")]
+    Version,
+    /// The connection has no recipient id yet.
+    #[error("the connection is not claimed yet")]
+    NotClaimed,
+    /// A key of the sender is not stored yet.
+    #[error("store the sender's key first, then acknowledge")]
+    SenderKeyNotStored,
 }
 
 /// A fault of this crate itself. It never carries data of a peer.

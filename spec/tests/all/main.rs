@@ -7,7 +7,6 @@
     reason = "a test stops at a fault"
 )]
 
-mod frame;
 mod link;
 mod parameters;
 mod suite;
