@@ -134,21 +134,37 @@ impl Reply {
 
     /// Judges a complete reply.
     fn finish(self) -> Result<Box<Blocks>, ReplyRefused> {
-        let reply: &[u8; REPLY_LEN] = self.bytes.first_chunk().ok_or(ReplyRefused::Length)?;
-        let ct_c = reply.first_chunk().ok_or(ReplyRefused::Length)?;
-        let shown = reply.last_chunk::<CONFIRMATION_LEN>().ok_or(ReplyRefused::Length)?;
-        let ss_c = self.decapsulator.decapsulate(ct_c).map_err(|_| ReplyRefused::Ciphertext)?;
-        let keys = master(self.suite, &self.ss_s, &ss_c, &self.th1, ct_c);
-        let confirmed = constant_time_eq(&keys.confirmation, shown);
-        require!(LINK_26, confirmed, ReplyRefused::Confirmation);
-        Ok(Box::new(Blocks {
-            sealer: BlockSealer::new(self.suite, self.class, &keys.client_to_server),
-            opener: BlockOpener::new(self.suite, self.class, &keys.server_to_client),
-            class: self.class,
-            suite: self.suite,
-            transcript: transcript(&self.th1, reply),
-        }))
+        let reply = self.bytes.first_chunk().ok_or(ReplyRefused::Length)?;
+        let Self { suite, class, ss_s, decapsulator, th1, .. } = &self;
+        open_reply(*suite, *class, ss_s, decapsulator, th1, reply).map(Box::new)
     }
+}
+
+/// Judges a reply, without its padding, to a hello with this th1.
+///
+/// # Errors
+/// [`ReplyRefused::Ciphertext`] or [`ReplyRefused::Confirmation`].
+pub fn open_reply(
+    suite: SuiteId,
+    class: Class,
+    ss_s: &SharedSecret,
+    decapsulator: &Decapsulator,
+    th1: &[u8; HASH_LEN],
+    reply: &[u8; REPLY_LEN],
+) -> Result<Blocks, ReplyRefused> {
+    let ct_c = reply.first_chunk().ok_or(ReplyRefused::Length)?;
+    let shown = reply.last_chunk::<CONFIRMATION_LEN>().ok_or(ReplyRefused::Length)?;
+    let ss_c = decapsulator.decapsulate(ct_c).map_err(|_| ReplyRefused::Ciphertext)?; // LINK-38
+    let keys = master(suite, ss_s, &ss_c, th1, ct_c);
+    let confirmed = constant_time_eq(&keys.confirmation, shown);
+    require!(LINK_26, confirmed, ReplyRefused::Confirmation);
+    Ok(Blocks {
+        sealer: BlockSealer::new(suite, class, &keys.client_to_server),
+        opener: BlockOpener::new(suite, class, &keys.server_to_client),
+        class,
+        suite,
+        transcript: transcript(th1, reply),
+    })
 }
 
 fn sealed_options(

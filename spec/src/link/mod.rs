@@ -10,10 +10,12 @@ pub mod server;
 
 pub use address::{Address, AddressRefused, Edge};
 pub use blocks::{BlockOpener, BlockSealer, Blocks};
-pub use client::{ClientHandshake, ReplyRefused};
+pub use client::{ClientHandshake, ReplyRefused, open_reply};
 pub use describe::{DescribeAnswer, Description, DescriptionRefused, Limits};
 pub use epoch::{
     EpochRefused, EpochSecret, EpochWindow, Equivocation, IdentityKey, SeenEpochs, VerifiedEpoch,
     fingerprint,
 };
-pub use server::{HandshakeParams, Progress, ServerHandshake};
+pub use server::{
+    HandshakeParams, HelloRefused, OpenedHello, Progress, ServerHandshake, open_hello,
+};

@@ -16,7 +16,7 @@ use crate::constants::{
 };
 use crate::error::{LinkEnd, Status};
 use crate::frame::Class;
-use crate::suite::{Decapsulator, Encapsulator, Sealer, SuiteId};
+use crate::suite::{Encapsulator, Sealer, SharedSecret, SuiteId};
 use crate::time::Now;
 use crate::{mutant, require};
 
@@ -145,19 +145,19 @@ impl fmt::Debug for ServerHandshake {
 
 impl Hello {
     /// Takes one block; true once the hello is complete.
-    fn take(&mut self, params: &HandshakeParams, block: &[u8]) -> Result<bool, LinkEnd> {
+    fn take(&mut self, params: &HandshakeParams, block: &[u8]) -> Result<bool, HelloRefused> {
         let served = |class: &Class| params.classes.contains(class);
         let first = || Class::from_block_len(block.len()).filter(served);
         let class = self.class.or_else(first);
-        require!(LINK_10, class.is_some(), refused(Status::InvalidArgument));
+        require!(LINK_10, class.is_some(), HelloRefused::Length);
         let Some(class) = class else { return Ok(false) };
         self.class = Some(class);
         let same = block.len() == class.block_len();
-        require!(LINK_11, same, refused(Status::InvalidArgument));
+        require!(LINK_11, same, HelloRefused::Length);
         let wanted = (HELLO_LEN - self.bytes.len()).min(block.len());
         let (hello, padding) = block.split_at(wanted);
         let zeros = padding.iter().all(|byte| *byte == 0);
-        require!(LINK_11, zeros, refused(Status::InvalidArgument));
+        require!(LINK_11, zeros, HelloRefused::Padding);
         self.bytes.extend_from_slice(hello);
         self.blocks += 1;
         Ok(self.blocks == class.hello_blocks())
@@ -169,28 +169,10 @@ impl Hello {
         params: &HandshakeParams,
         now: Now,
         rng: &mut dyn CryptoRng,
-    ) -> Result<(Blocks, Vec<Bytes>), LinkEnd> {
-        let invalid = refused(Status::InvalidArgument);
-        let class = self.class.ok_or(invalid)?;
-        let hello: &[u8; HELLO_LEN] = self.bytes.first_chunk().ok_or(invalid)?;
-        let fields = Fields::of(hello).ok_or(invalid)?;
-
-        let suite = SuiteId::try_from(u16::from_be_bytes(*fields.suite)).ok();
-        let suite = suite.filter(|suite| params.suites.contains(suite));
-        require!(LINK_12, suite.is_some(), refused(Status::Unimplemented));
-        let suite = suite.unwrap_or(SuiteId::Chacha20Poly1305);
-        let epoch = params.epochs.select(u32::from_be_bytes(*fields.epoch), now);
-        let epoch = epoch.ok_or(refused(Status::FailedPrecondition))?; // LINK-13
-        let ek_c = Encapsulator::parse(fields.ek_c);
-        require!(LINK_15, ek_c.is_ok(), invalid);
-        let ek_c = ek_c.unwrap_or_else(|_| Decapsulator::generate(rng).encapsulator());
-        let ss_s = epoch.decapsulator().decapsulate(fields.ct_s).map_err(|_| invalid)?; // LINK-15
-
-        let th0 = th0(suite, &params.fingerprint, epoch.record().bytes());
-        let key = hello_key(suite, &ss_s, &th0, fields.prefix);
-        check_options(suite, &key, &fields, class)?;
-
-        let th1 = th1(&th0, hello);
+    ) -> Result<(Blocks, Vec<Bytes>), HelloRefused> {
+        let class = self.class.ok_or(HelloRefused::Length)?;
+        let hello: &[u8; HELLO_LEN] = self.bytes.first_chunk().ok_or(HelloRefused::Length)?;
+        let OpenedHello { suite, ss_s, ek_c, th1 } = open_hello(params, now, class, hello)?;
         let (ct_c, ss_c) = ek_c.encapsulate(rng);
         let keys = master(suite, &ss_s, &ss_c, &th1, &ct_c);
         let mut reply = [0; REPLY_LEN];
@@ -208,26 +190,121 @@ impl Hello {
     }
 }
 
+/// Why a hello is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum HelloRefused {
+    /// A block does not have the length of a class that is served, or not that of the first.
+    #[error("a block of a wrong length")]
+    Length,
+    /// A byte after the hello is not zero.
+    #[error("a byte after the hello is not zero")]
+    Padding,
+    /// The suite is not offered.
+    #[error("a suite that is not offered")]
+    Suite,
+    /// The epoch is not one of the three that are accepted.
+    #[error("an epoch that is not accepted")]
+    Epoch,
+    /// ek_c or ct_s is not acceptable.
+    #[error("a key or ciphertext that is not acceptable")]
+    Key,
+    /// The options do not open.
+    #[error("options that do not open")]
+    OptionsSeal,
+    /// The options are not u16 length, HelloOptions, zeros.
+    #[error("options that are no padded HelloOptions")]
+    OptionsEncoding,
+    /// Another class than the blocks', or a depth.
+    #[error("options that do not fit the blocks")]
+    OptionsValue,
+}
+
+impl HelloRefused {
+    /// The status that refuses the stream.
+    #[must_use]
+    pub const fn status(self) -> Status {
+        match self {
+            Self::Suite => Status::Unimplemented,
+            Self::Epoch => Status::FailedPrecondition,
+            Self::Length
+            | Self::Padding
+            | Self::Key
+            | Self::OptionsSeal
+            | Self::OptionsEncoding
+            | Self::OptionsValue => Status::InvalidArgument,
+        }
+    }
+}
+
+impl From<HelloRefused> for LinkEnd {
+    fn from(why: HelloRefused) -> Self {
+        refused(why.status())
+    }
+}
+
+/// What a server has from a good hello.
+#[derive(Debug)]
+pub struct OpenedHello {
+    /// The suite that it names.
+    pub suite: SuiteId,
+    /// The secret that ct_s shares.
+    pub ss_s: SharedSecret,
+    /// The key of this link.
+    pub ek_c: Encapsulator,
+    /// The transcript so far.
+    pub th1: [u8; HASH_LEN],
+}
+
+/// Judges a hello, without its padding, that came in blocks of `class`.
+///
+/// # Errors
+/// The first rule that it breaks, in the order of [`HelloRefused`].
+pub fn open_hello(
+    params: &HandshakeParams,
+    now: Now,
+    class: Class,
+    hello: &[u8; HELLO_LEN],
+) -> Result<OpenedHello, HelloRefused> {
+    let fields = Fields::of(hello).ok_or(HelloRefused::Length)?;
+    let suite = SuiteId::try_from(u16::from_be_bytes(*fields.suite)).ok();
+    let suite = suite.filter(|suite| params.suites.contains(suite));
+    require!(LINK_12, suite.is_some(), HelloRefused::Suite);
+    let suite = suite.unwrap_or(SuiteId::Chacha20Poly1305);
+    let epoch = params.epochs.select(u32::from_be_bytes(*fields.epoch), now);
+    let epoch = epoch.ok_or(HelloRefused::Epoch)?; // LINK-13
+
+    let ek_c = Encapsulator::parse(fields.ek_c);
+    require!(LINK_15, ek_c.is_ok(), HelloRefused::Key);
+    // Where LINK-15 is left out, a key that is acceptable stands in.
+    let ek_c = ek_c.unwrap_or_else(|_| epoch.record().ek().clone());
+    let ss_s = epoch.decapsulator().decapsulate(fields.ct_s);
+    let ss_s = ss_s.map_err(|_| HelloRefused::Key)?; // LINK-15
+
+    let th0 = th0(suite, &params.fingerprint, epoch.record().bytes());
+    let key = hello_key(suite, &ss_s, &th0, fields.prefix);
+    check_options(suite, &key, &fields, class)?;
+    Ok(OpenedHello { suite, ss_s, ek_c, th1: th1(&th0, hello) })
+}
+
 /// Opens and judges the options of a hello.
 fn check_options(
     suite: SuiteId,
     key: &[u8; HASH_LEN],
     fields: &Fields<'_>,
     class: Class,
-) -> Result<(), LinkEnd> {
-    let invalid = refused(Status::InvalidArgument);
+) -> Result<(), HelloRefused> {
     let mut text = *fields.options;
     let opened = Sealer::new(suite, key).open(&nonce(0), fields.prefix, &mut text, fields.tag);
-    require!(LINK_16, opened.is_ok(), invalid);
+    require!(LINK_16, opened.is_ok(), HelloRefused::OptionsSeal);
     if opened.is_err() {
         // Reached only where LINK-16 is left out: such a server believes the blocks' length.
         return Ok(());
     }
     let options: Option<v1::HelloOptions> = read_padded(&text);
-    require!(LINK_17, options.is_some(), invalid);
+    require!(LINK_17, options.is_some(), HelloRefused::OptionsEncoding);
     if let Some(options) = options {
         let agrees = options.link_class == class.number() && options.depth == 0;
-        require!(LINK_18, agrees, invalid);
+        require!(LINK_18, agrees, HelloRefused::OptionsValue);
     }
     Ok(())
 }
