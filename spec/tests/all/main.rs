@@ -9,5 +9,6 @@
 
 mod link;
 mod parameters;
+mod schema;
 mod suite;
 mod vector;

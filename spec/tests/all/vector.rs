@@ -148,3 +148,10 @@ pub fn assert_current<G: Serialize>(made: &VectorFile<G>) {
     let current = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(current == text, "{} is stale: UPDATE_VECTORS=1 writes it", path.display());
 }
+
+/// Deterministic bytes that nothing can be read into: SHA-256 of a name and a counter.
+pub fn pattern<const N: usize>(name: &str) -> [u8; N] {
+    let mut bytes =
+        (0_u32..).flat_map(|n| edgewise_spec::suite::hash(&[name.as_bytes(), &n.to_be_bytes()]));
+    std::array::from_fn(|_| bytes.next().unwrap())
+}

@@ -3,8 +3,8 @@
 use edgewise_spec::suite::{Decapsulator, Encapsulator, KeyRefused};
 use serde::{Deserialize, Serialize};
 
-use super::{pattern, signature::Nothing};
-use crate::vector::{Hex, Vector, vector};
+use super::signature::Nothing;
+use crate::vector::{Hex, Vector, pattern, vector};
 
 type Outcome<O> = Result<O, &'static str>;
 

@@ -4,14 +4,12 @@ mod kem;
 mod signature;
 mod symmetric;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    iter,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use edgewise_spec::constants::SPEC_REVISION;
 use serde::{Deserialize, Serialize};
 
+use crate::schema::matches;
 use crate::vector::{Vector, VectorFile, assert_current, load};
 
 #[derive(Serialize, Deserialize, PartialEq, Debug)]
@@ -64,13 +62,6 @@ fn made() -> VectorFile<Groups> {
             decapsulate: kem::decapsulations(),
         },
     }
-}
-
-/// Deterministic bytes that nothing can be read into: SHA-256 of a name and a counter.
-fn pattern<const N: usize>(name: &str) -> [u8; N] {
-    let mut bytes =
-        (0_u32..).flat_map(|n| edgewise_spec::suite::hash(&[name.as_bytes(), &n.to_be_bytes()]));
-    std::array::from_fn(|_| bytes.next().unwrap())
 }
 
 /// Id, clauses and flags of a vector of any kind.
@@ -181,85 +172,6 @@ fn the_schema_describes_the_file() {
         let outcome = std::panic::catch_unwind(|| matches(&schema, &schema, &file, "$"));
         assert!(outcome.is_err(), "{place}");
     }
-}
-
-/// Asserts that `value` is valid under `schema`, for the keywords that our schema uses.
-fn matches(
-    root: &serde_json::Value,
-    schema: &serde_json::Value,
-    value: &serde_json::Value,
-    at: &str,
-) {
-    use serde_json::Value;
-    for (keyword, rule) in schema.as_object().unwrap() {
-        match keyword.as_str() {
-            "$schema" | "$id" | "$defs" | "title" | "description" | "required" => {}
-            "$ref" => {
-                let pointer = rule.as_str().unwrap().trim_start_matches('#');
-                matches(root, root.pointer(pointer).unwrap(), value, at);
-            }
-            "allOf" => rule.as_array().unwrap().iter().for_each(|s| matches(root, s, value, at)),
-            "type" => {
-                let kind = match value {
-                    Value::Object(_) => "object",
-                    Value::Array(_) => "array",
-                    Value::String(_) => "string",
-                    Value::Number(number) if number.is_u64() => "integer",
-                    _ => "other",
-                };
-                assert_eq!(rule, kind, "{at}");
-            }
-            "enum" => assert!(rule.as_array().unwrap().contains(value), "{at}"),
-            "pattern" => {
-                let text = value.as_str().unwrap();
-                let known = match rule.as_str().unwrap() {
-                    "^([0-9a-f]{2})*$" => hex::decode(text).is_ok(),
-                    "^SUITE-[0-9]+$" => text.strip_prefix("SUITE-").is_some_and(digits),
-                    "^[a-z0-9-]+/[a-z0-9-]+$" => text.split('/').filter(slug).count() == 2,
-                    other => panic!("pattern {other} is unknown here"),
-                };
-                assert!(known, "{at}: {text}");
-            }
-            "items" => {
-                let items = value.as_array().unwrap().iter().enumerate();
-                items.for_each(|(i, item)| matches(root, rule, item, &format!("{at}[{i}]")));
-            }
-            "properties" => object(root, schema, rule, value, at),
-            "additionalProperties" => match rule {
-                Value::Bool(false) => assert!(schema.get("properties").is_some()),
-                rule => {
-                    value.as_object().unwrap().values().for_each(|v| matches(root, rule, v, at))
-                }
-            },
-            other => panic!("keyword {other} is unknown here"),
-        }
-    }
-}
-
-fn object(
-    root: &serde_json::Value,
-    schema: &serde_json::Value,
-    properties: &serde_json::Value,
-    value: &serde_json::Value,
-    at: &str,
-) {
-    assert_eq!(schema["additionalProperties"], false, "{at}");
-    for name in schema["required"].as_array().unwrap() {
-        assert!(value.get(name.as_str().unwrap()).is_some(), "{at} lacks {name}");
-    }
-    for (name, value) in value.as_object().unwrap() {
-        let rule = properties.get(name).unwrap_or_else(|| panic!("{at} has {name}"));
-        iter::once(rule).for_each(|rule| matches(root, rule, value, &format!("{at}.{name}")));
-    }
-}
-
-fn digits(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-fn slug(text: &&str) -> bool {
-    let legal = |byte: u8| byte.is_ascii_digit() || byte.is_ascii_lowercase() || byte == b'-';
-    !text.is_empty() && text.bytes().all(legal)
 }
 
 /// The flags' own list, so that a new one is a deliberate act.

@@ -3,8 +3,7 @@
 use edgewise_spec::suite::{KeyRefused, SignatureRefused, SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
 
-use super::pattern;
-use crate::vector::{Hex, Vector, vector};
+use crate::vector::{Hex, Vector, pattern, vector};
 
 type Outcome<O> = Result<O, &'static str>;
 
