@@ -1,9 +1,11 @@
-//! Algorithms, labels and key types: the only code that names a cryptographic library.
+#![doc = include_str!("../../suite.md")]
 //!
-//! Everything above this module works on either backend: `aws_lc`, the default, or `sodium`.
-//! With both compiled in, `aws-lc` is selected and the tests compare the two. What libraries
-//! judge differently (encodings of keys, signatures and ciphertexts) is decided by [`accept`],
-//! before a backend sees it.
+//! # This module
+//!
+//! The only code that names a cryptographic library. Everything above it works on either backend:
+//! `aws_lc`, the default, or `sodium`. With both compiled in, `aws-lc` is selected and the tests
+//! compare the two. What libraries judge differently (encodings of keys, signatures and
+//! ciphertexts) is decided by [`accept`], before a backend sees it.
 
 pub mod accept;
 mod aead;
@@ -36,7 +38,7 @@ pub const BACKEND: &str = backend::NAME;
 /// Longest label, in bytes.
 pub const LABEL_LEN_MAX: usize = 32;
 
-/// Longest output of [`derive`], in bytes: 255 blocks of HKDF.
+/// Longest output of [`derive()`], in bytes: 255 blocks of HKDF.
 pub const DERIVE_LEN_MAX: usize = 255 * HASH_LEN;
 
 /// Length of the ML-KEM-768 half of an encapsulation key, in bytes.
@@ -108,8 +110,7 @@ pub fn hash(parts: &[&[u8]]) -> [u8; HASH_LEN] {
 
 /// `lp(label)`: the label's length as a u16, then its bytes.
 ///
-/// A label has at most [`LABEL_LEN_MAX`] bytes; a test holds this for every one of
-/// [`labels`](crate::constants::labels).
+/// A label has at most [`LABEL_LEN_MAX`] bytes, as all of [`labels`] do.
 #[must_use]
 pub fn lp(label: &str) -> ArrayVec<u8, { LABEL_LEN_MAX + 2 }> {
     debug_assert!(label.len() <= LABEL_LEN_MAX);
@@ -173,4 +174,42 @@ pub fn constant_time_eq(a: &[u8], b: &[u8]) -> bool {
 #[cold]
 fn stop() -> ! {
     std::process::abort()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_is_prefixed_with_its_length() {
+        assert_eq!(lp("link").as_slice(), b"\x00\x04link");
+    }
+
+    #[test]
+    fn only_known_suites_have_a_number() {
+        for suite in [SuiteId::Chacha20Poly1305, SuiteId::Aes256Gcm] {
+            assert_eq!(SuiteId::try_from(suite.code()), Ok(suite));
+        }
+        for code in [0, 3, 0x0100, u16::MAX] {
+            assert_eq!(SuiteId::try_from(code), Err(UnknownSuite));
+        }
+    }
+
+    #[test]
+    fn nothing_secret_is_printed() {
+        let printed = [
+            format!("{:?}", SigningKey::from_seed(&[7; 32])),
+            format!("{:?}", SigningKey::from_seed(&[7; 32]).verifying_key()),
+            format!("{:?}", Decapsulator::from_seed(&[7; 32])),
+            format!("{:?}", Sealer::new(SuiteId::Chacha20Poly1305, &[7; 32])),
+        ];
+        assert_eq!(printed, ["SigningKey", "VerifyingKey", "Decapsulator", "Sealer"]);
+    }
+
+    #[test]
+    fn equal_means_same_bytes_and_length() {
+        assert!(constant_time_eq(b"abc", b"abc"));
+        assert!(!constant_time_eq(b"abc", b"abd"));
+        assert!(!constant_time_eq(b"abc", b"abcd"));
+    }
 }

@@ -23,7 +23,7 @@ pub enum SignatureRefused {
     /// The order of R divides 8.
     #[error("a signature with a point of small order")]
     SmallOrder,
-    /// [S]B is not R + [k]A, or A is no point of the curve.
+    /// S·B is not R + k·A, or A is no point of the curve.
     #[error("a signature that does not verify")]
     Equation,
 }
