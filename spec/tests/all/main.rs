@@ -7,6 +7,7 @@
     reason = "a test stops at a fault"
 )]
 
+mod audit;
 mod frame;
 mod link;
 mod parameters;

@@ -1,6 +1,7 @@
 //! The frame from outside: what is read, what is refused, and that writing is its inverse.
 
 mod property;
+mod vectors;
 
 use bytes::Bytes;
 use edgewise_proto::v1::{self, item::Body};
