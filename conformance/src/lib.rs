@@ -5,7 +5,9 @@
 
 pub mod case;
 pub mod cases;
+pub mod model;
 pub mod peer;
+pub mod property;
 pub mod repro;
 pub mod target;
 pub mod trial;

@@ -189,6 +189,10 @@ pub enum Request {
     Rotate {
         /// The attachment.
         handle: u32,
+        /// The connection that the signatures name: the attachment's.
+        name: Name,
+        /// The role that they name: the attachment's.
+        role: Role,
         /// The change.
         change: Change,
     },

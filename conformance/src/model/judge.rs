@@ -88,12 +88,7 @@ impl World {
         unless(Code::BadSignature, signed && create.chain.iter().all(|change| change.signed))
     }
 
-    pub(super) fn judge_claim(
-        &self,
-        link: usize,
-        key: &Key,
-        signed: bool,
-    ) -> Result<(), Refusal> {
+    pub(super) fn judge_claim(&self, link: usize, key: &Key, signed: bool) -> Result<(), Refusal> {
         self.judge_medium(link, true)?; // CONNECTION-14
         unless(Code::Terms, key.version == 0)?; // CONNECTION-21
         times(key)?;

@@ -57,6 +57,10 @@ fn send(submission: u64) -> Request {
     Request::Send { handle: 0, submission, part, whole: true }
 }
 
+const fn rotate(handle: u32, change: Change) -> Request {
+    Request::Rotate { handle, name: 1, role: Role::Recipient, change }
+}
+
 fn no(code: Code) -> Answer {
     Answer::refused(code)
 }
@@ -107,14 +111,14 @@ fn another_subscription_replaces_and_a_rotation_ends() {
     let outcome = world.handle(1, &Request::Subscribe { handle: 1, parts: 1, bytes: 1 });
     assert_eq!(outcome.events, [(0, Event::Replaced { handle: 0 })]);
     let change = Change { new: key(8, 1), old: 1, signed: true };
-    let outcome = world.handle(0, &Request::Rotate { handle: 0, change: change.clone() });
+    let outcome = world.handle(0, &rotate(0, change.clone()));
     assert_eq!(outcome.answer, Some(Answer::Done));
     assert_eq!(outcome.events, [(1, Event::Stale { handle: 1 })]);
     assert_eq!(ask(&mut world, 0, Request::Suspend { handle: 0 }), no(Code::Refused));
     let mut again = attach(Role::Recipient, 1);
     (again.pair, again.version) = (8, 1);
     ask(&mut world, 0, Request::Attach(Box::new(again)));
-    let answer = ask(&mut world, 0, Request::Rotate { handle: 1, change });
+    let answer = ask(&mut world, 0, rotate(1, change));
     assert_eq!(answer, Answer::Done, "ROTATION-10");
 }
 
@@ -195,7 +199,7 @@ fn a_key_in_grace_can_only_change() {
     assert_eq!(ask(&mut world, 0, Request::Suspend { handle: 0 }), no(Code::KeyExpired));
     let new = Key { not_after: world.hour() + 9, ..key(8, 1) };
     let change = Change { new, old: 1, signed: true };
-    assert_eq!(ask(&mut world, 0, Request::Rotate { handle: 0, change }), Answer::Done);
+    assert_eq!(ask(&mut world, 0, rotate(0, change)), Answer::Done);
 }
 
 #[test]

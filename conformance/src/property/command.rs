@@ -297,20 +297,21 @@ fn create() -> impl Strategy<Value = Command> {
         F::SenderEarly,
         F::ClaimTaken,
     ];
-    (slot(), class(), state(), 0..8_u8, flaw(3, 10, FLAWS))
-        .prop_map(|(slot, class, state, terms, flaw)| Command::Create {
-            slot,
-            class,
-            state,
-            terms,
-            flaw,
-        })
+    (slot(), class(), state(), 0..8_u8, flaw(3, 10, FLAWS)).prop_map(
+        |(slot, class, state, terms, flaw)| Command::Create { slot, class, state, terms, flaw },
+    )
 }
 
 fn restore() -> impl Strategy<Value = Command> {
-    (slot(), 0..8_u8, state(), which(), 0..3_u8).prop_map(|(slot, connection, state, key, chain)| {
-        Command::Restore { slot, connection, state, key, chain }
-    })
+    (slot(), 0..8_u8, state(), which(), 0..3_u8).prop_map(
+        |(slot, connection, state, key, chain)| Command::Restore {
+            slot,
+            connection,
+            state,
+            key,
+            chain,
+        },
+    )
 }
 
 fn claim() -> impl Strategy<Value = Command> {
@@ -347,9 +348,8 @@ fn send() -> impl Strategy<Value = Command> {
         1 => (1..4_u8).prop_map(Submission::Above),
     ];
     let count = prop_oneof![6 => 1..4_u8, 1 => 12..20_u8];
-    (aim(), submission, count, prop::bool::weighted(0.97)).prop_map(
-        |(aim, submission, count, whole)| Command::Send { aim, submission, count, whole },
-    )
+    (aim(), submission, count, prop::bool::weighted(0.97))
+        .prop_map(|(aim, submission, count, whole)| Command::Send { aim, submission, count, whole })
 }
 
 fn subscribe() -> impl Strategy<Value = Command> {
@@ -361,8 +361,11 @@ fn subscribe() -> impl Strategy<Value = Command> {
         12 => prop::sample::select(&[1_u32, 8, 9, 20, 300][..]),
         1 => Just(0_u32),
     ];
-    (aim(), parts, eighths)
-        .prop_map(|(aim, parts, eighths)| Command::Subscribe { aim, parts, eighths })
+    (aim(), parts, eighths).prop_map(|(aim, parts, eighths)| Command::Subscribe {
+        aim,
+        parts,
+        eighths,
+    })
 }
 
 fn acknowledge() -> impl Strategy<Value = Command> {
@@ -381,7 +384,6 @@ fn rotate() -> impl Strategy<Value = Command> {
 }
 
 /// The strategy of one command.
-#[must_use]
 pub fn command(powers: Powers) -> BoxedStrategy<Command> {
     let plain = prop_oneof![
         6 => create(),

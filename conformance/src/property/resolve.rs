@@ -123,7 +123,10 @@ impl Cast {
     pub fn learn(&mut self, world: &World) {
         for party in &mut self.parties {
             let Some(record) = world.records().get(&party.name) else { continue };
-            let seen = [(&mut party.recipient, Some(record.recipient)), (&mut party.sender, record.sender)];
+            let seen = [
+                (&mut party.recipient, Some(record.recipient)),
+                (&mut party.sender, record.sender),
+            ];
             for (keys, key) in seen {
                 if let Some(key) = key.filter(|key| !keys.contains(key)) {
                     keys.push(key);
@@ -269,7 +272,11 @@ impl Cast {
         let mut key = present;
         for _ in 0..*chain {
             let new = self.fresh_key(key.version + 1, hour);
-            changes.push(Change { new, old: key.pair, signed: *flaw != Some(AttachFlaw::Unsigned) });
+            changes.push(Change {
+                new,
+                old: key.pair,
+                signed: *flaw != Some(AttachFlaw::Unsigned),
+            });
             key = new;
         }
         let mut attach = Attach {
@@ -351,7 +358,8 @@ impl Cast {
             Some(ChangeFlaw::Times) => new.not_after = new.not_before,
         }
         let signed = flaw != Some(ChangeFlaw::Unsigned);
-        (slot, Request::Rotate { handle, change: Change { new, old, signed } })
+        let change = Change { new, old, signed };
+        (slot, Request::Rotate { handle, name, role, change })
     }
 
     fn rotate_again(&mut self, aim: Aim, world: &World, links: &Links) -> Step {
@@ -365,7 +373,10 @@ impl Cast {
         });
         let foreign = self.fresh_key(u32::MAX, hour);
         let new = present.unwrap_or(foreign);
-        (slot, Request::Rotate { handle, change: Change { new, old: foreign.pair, signed: true } })
+        let change = Change { new, old: foreign.pair, signed: true };
+        let any = attachment(slot, handle, world, links);
+        let (name, role) = any.map_or((0, Role::Recipient), |a| (a.name, a.role));
+        (slot, Request::Rotate { handle, name, role, change })
     }
 }
 
