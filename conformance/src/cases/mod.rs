@@ -5,12 +5,13 @@ pub mod error;
 pub mod frame;
 pub mod link;
 pub mod rotation;
+pub mod suite;
 
 use crate::case::Case;
 
 /// The tables, in the order in which a report shows them.
 const TABLES: &[&[Case]] =
-    &[frame::CASES, link::CASES, connection::CASES, rotation::CASES, error::CASES];
+    &[suite::CASES, frame::CASES, link::CASES, connection::CASES, rotation::CASES, error::CASES];
 
 /// Every case.
 pub fn all() -> impl Iterator<Item = &'static Case> {

@@ -62,14 +62,17 @@ mod tests {
 
     #[test]
     fn a_failed_opening_leaves_zeros() {
-        let sealer = Sealer::new(SuiteId::Chacha20Poly1305, &[1; 32]);
-        let mut text = *b"the text";
-        let mut tag = sealer.seal(&[0; 12], b"ad", &mut text);
-        let mut copy = text;
-        assert_eq!(sealer.open(&[0; 12], b"ad", &mut copy, &tag), Ok(()));
-        assert_eq!(&copy, b"the text");
-        tag[0] ^= 1;
-        assert_eq!(sealer.open(&[0; 12], b"ad", &mut text, &tag), Err(OpenFailed));
-        assert_eq!(text, [0; 8]);
+        let aes = crate::suite::aes_available().then_some(SuiteId::Aes256Gcm);
+        for suite in [SuiteId::Chacha20Poly1305].into_iter().chain(aes) {
+            let sealer = Sealer::new(suite, &[1; 32]);
+            let mut text = *b"the text";
+            let mut tag = sealer.seal(&[0; 12], b"ad", &mut text);
+            let mut copy = text;
+            assert_eq!(sealer.open(&[0; 12], b"ad", &mut copy, &tag), Ok(()));
+            assert_eq!(&copy, b"the text");
+            tag[0] ^= 1;
+            assert_eq!(sealer.open(&[0; 12], b"ad", &mut text, &tag), Err(OpenFailed));
+            assert_eq!(text, [0; 8]);
+        }
     }
 }
