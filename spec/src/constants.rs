@@ -133,6 +133,15 @@ pub const HALF_OPEN_MAX: usize = 4_096;
 pub const BUNDLE_LEN: usize = 3_584;
 /// Length of the proof of the access password, in bytes.
 pub const ACCESS_LEN: usize = 32;
+/// Memory with which Argon2id stretches the access password, in KiB.
+pub const ACCESS_ARGON2_MEMORY_KIB: u32 = 19_456;
+/// Passes with which Argon2id stretches the access password.
+pub const ACCESS_ARGON2_PASSES: u32 = 2;
+/// Submissions are lower: a sender that sends a million parts a second gets there in 292,000 years.
+pub const SUBMISSIONS_MAX: u64 = 1 << 63;
+/// Most attachments of a connection that wait for room; the one that has waited longest is
+/// forgotten.
+pub const WAITERS_MAX: usize = 16;
 /// Most attachments of a link; handles are lower.
 pub const HANDLES_MAX: usize = 65_536;
 /// Most parts of a subscription delivered and not acknowledged.

@@ -4,10 +4,14 @@
 //! Nothing here has a clock, a socket, a thread, a log or a source of randomness of its own.
 
 pub mod client;
+pub mod connection;
 pub mod constants;
 pub mod error;
 pub mod frame;
 pub mod link;
 pub mod requirement;
+pub mod rotation;
+pub mod server;
+pub mod store;
 pub mod suite;
 pub mod time;

@@ -47,6 +47,29 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
+    /// Appends an item that encodes itself into exactly `len` bytes.
+    ///
+    /// # Errors
+    /// [`NoRoom`] when it is longer than what is left, or the block has ITEMS_MAX items.
+    pub fn push_encoded(
+        &mut self,
+        len: usize,
+        encode: impl FnOnce(&mut [u8]),
+    ) -> Result<(), NoRoom> {
+        let prefix = u16::try_from(len).map_err(|_| NoRoom)?;
+        if len == 0 || self.items == ITEMS_MAX {
+            return Err(NoRoom);
+        }
+        let end = self.used + ITEM_PREFIX + len;
+        let place = self.text.get_mut(self.used..end).ok_or(NoRoom)?;
+        let (head, body) = place.split_at_mut_checked(ITEM_PREFIX).ok_or(NoRoom)?;
+        head.copy_from_slice(&prefix.to_be_bytes());
+        encode(body);
+        self.used = end;
+        self.items += 1;
+        Ok(())
+    }
+
     /// Whether [`push`](Self::push) would take the item.
     #[must_use]
     pub fn fits(&self, item: &v1::Item) -> bool {

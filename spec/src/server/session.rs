@@ -1,0 +1,437 @@
+//! A confirmed link: what came in and waits, what is with the store, what is to be said.
+
+use std::collections::VecDeque;
+
+use bytes::{Bytes, BytesMut};
+use edgewise_proto::v1::{self, Role, item::Body};
+use rand_core::CryptoRng;
+
+use super::attachments::{Attachment, Attachments};
+use super::delivery::{Delivery, Subscription, Told};
+use super::items::{Judge, Step};
+use super::outbox::{self, Said};
+use super::{Filled, Request, ServerParams};
+use crate::connection::{By, Id, Outcome};
+use crate::constants::{REQUESTS_MAX, SPACE_BATCH_MS, VK_LEN};
+use crate::error::{GoodbyeCode, LinkEnd, Reject};
+use crate::frame::{self, Class, Received, Writer};
+use crate::link::blocks::Blocks;
+use crate::link::describe::Limits;
+use crate::store::{LinkId, PartBuf, Place, ReadSpec, Wake, Why};
+use crate::time::Now;
+use crate::{mutant, require};
+
+/// Items for which an idle link keeps room.
+const INBOX_KEPT: usize = 8;
+
+/// Names one request that is with the store.
+#[derive(Debug)]
+pub struct Ticket {
+    pub(super) tag: u32,
+    pub(super) asked: Asked,
+}
+
+/// What a ticket's request was, as far as its answer needs to know.
+#[derive(Debug)]
+pub(super) enum Asked {
+    /// No attachment is concerned.
+    Alone,
+    /// An attachment is asked for.
+    Attach { handle: u16, role: Role, version: u32, recipient_id: Id, vk: [u8; VK_LEN] },
+    /// An attachment asks.
+    Attached { handle: u16 },
+    /// An attachment subscribes.
+    Subscribe { handle: u16, window_parts: u32, window_bytes: u32 },
+    /// An attachment acknowledges: never answered (FRAME-18).
+    Acknowledge { handle: u16 },
+    /// An attachment is given back.
+    Detach { handle: u16 },
+}
+
+/// Both ends have keys.
+#[derive(Debug)]
+pub(super) struct Session {
+    blocks: Box<Blocks>,
+    opened: Now,
+    inbox: VecDeque<Received>,
+    attachments: Attachments,
+    delivery: Delivery,
+    outbox: VecDeque<Said>,
+    /// Requests received whose Result has not been taken by the carrier (LINK-30).
+    unanswered: usize,
+    /// Results in blocks that the carrier has not taken yet.
+    untaken: usize,
+    /// Since when there is a block to take.
+    waiting_since: Option<Now>,
+    /// When the notices of space are due, if there are any (CONNECTION-38).
+    space_due: Option<Now>,
+    spaces: Vec<u16>,
+    goodbye: Option<GoodbyeCode>,
+}
+
+/// What comes in.
+impl Session {
+    pub(super) fn new(blocks: Box<Blocks>, now: Now) -> Self {
+        let part_len = blocks.class.part_len();
+        Self {
+            blocks,
+            opened: now,
+            inbox: VecDeque::new(),
+            attachments: Attachments::default(),
+            delivery: Delivery::new(part_len),
+            outbox: VecDeque::new(),
+            unanswered: 0,
+            untaken: 0,
+            waiting_since: None,
+            space_due: None,
+            spaces: Vec::new(),
+            goodbye: None,
+        }
+    }
+
+    pub(super) fn class(&self) -> Class {
+        self.blocks.class
+    }
+
+    pub(super) fn handle_block(&mut self, mut block: BytesMut) -> Result<(), LinkEnd> {
+        self.blocks.opener.open(&mut block)?;
+        block.truncate(self.blocks.class.text_len());
+        self.handle_text(block.freeze())
+    }
+
+    /// Takes the items of an opened block.
+    pub(super) fn handle_text(&mut self, text: Bytes) -> Result<(), LinkEnd> {
+        let mut items = Vec::new();
+        let read = frame::read_client_items(text, &mut items);
+        // FRAME-12: nothing of a block that is refused.
+        if read.is_err() && !mutant!(FRAME_12) {
+            items.clear();
+        }
+        let requests = items.iter().filter(|item| is_request(item)).count();
+        self.unanswered += requests;
+        if mutant!(FRAME_19) {
+            items.reverse();
+        }
+        self.inbox.extend(items);
+        read.map_err(LinkEnd::from)?;
+        let end = LinkEnd::Ours(GoodbyeCode::TooManyRequests);
+        require!(LINK_30, self.unanswered <= REQUESTS_MAX, end);
+        Ok(())
+    }
+
+    /// The goodbye that was reached, if one was.
+    pub(super) const fn take_goodbye(&mut self) -> Option<GoodbyeCode> {
+        self.goodbye.take()
+    }
+
+    /// This end says goodbye: nothing more is carried out.
+    pub(super) fn stop(&mut self) {
+        if !mutant!(FRAME_12) {
+            self.inbox.clear();
+        }
+        self.delivery = Delivery::new(self.blocks.class.part_len());
+    }
+
+    pub(super) fn poll_request(
+        &mut self,
+        id: LinkId,
+        params: &ServerParams,
+        now: Now,
+        rng: &mut dyn CryptoRng,
+    ) -> Option<Request> {
+        loop {
+            // FRAME-19: an item waits until the one before it of the same handle is done.
+            let handle = self.inbox.front().and_then(handle_of);
+            if handle.is_some_and(|handle| self.attachments.is_busy(handle)) {
+                return None;
+            }
+            let Some(item) = self.inbox.pop_front() else {
+                self.inbox.shrink_to(INBOX_KEPT);
+                return None;
+            };
+            let tag = tag_of(&item);
+            let mut judge = Judge {
+                id,
+                params,
+                blocks: &self.blocks,
+                attachments: &mut self.attachments,
+                delivery: &mut self.delivery,
+                now,
+                rng,
+            };
+            match judge.judge(item) {
+                Step::Nothing => {
+                    // FRAME-18
+                    if mutant!(FRAME_18) && tag != 0 {
+                        self.answer(now, tag, Ok(Outcome::Done));
+                    }
+                }
+                Step::Refused(reject) => self.answer(now, tag, Err(reject)),
+                Step::Ask(asked, op) => {
+                    return Some(Request { ticket: Ticket { tag, asked }, op });
+                }
+                Step::Goodbye(code) => {
+                    self.inbox.clear();
+                    self.goodbye = Some(code);
+                    return None;
+                }
+            }
+        }
+    }
+
+    fn answer(&mut self, now: Now, tag: u32, outcome: Result<Outcome, Reject>) {
+        // FRAME-17
+        if mutant!(FRAME_17) {
+            self.say(now, Said::Result { tag, outcome: outcome.clone() });
+        }
+        self.say(now, Said::Result { tag, outcome });
+    }
+
+    fn say(&mut self, now: Now, said: Said) {
+        self.outbox.push_back(said);
+        self.waiting_since.get_or_insert(now);
+    }
+}
+
+/// What the store answers and what it says unasked.
+impl Session {
+    pub(super) fn complete(
+        &mut self,
+        id: LinkId,
+        now: Now,
+        ticket: Ticket,
+        outcome: Result<Outcome, Reject>,
+    ) {
+        let Ticket { tag, asked } = ticket;
+        match asked {
+            Asked::Alone => {}
+            Asked::Attach { handle, role, version, recipient_id, vk } => {
+                let Ok(Outcome::Attached { slot, incarnation, state, next }) = outcome else {
+                    self.attachments.settle(handle, None);
+                    return self.answer(now, tag, outcome);
+                };
+                let by = By { slot, incarnation, version, role, place: Place { link: id, handle } };
+                let attachment = Attachment::new(by, recipient_id, vk);
+                self.attachments.settle(handle, Some(attachment));
+                let attached = match role {
+                    Role::Sender => v1::Attached { incarnation, next, state: 0 },
+                    _ => v1::Attached { incarnation, next: 0, state: state.into() },
+                };
+                return self.say(now, Said::Attached { tag, attached });
+            }
+            Asked::Attached { handle } => self.settle(handle),
+            Asked::Acknowledge { handle } => return self.settle(handle),
+            Asked::Subscribe { handle, window_parts, window_bytes } => {
+                self.settle(handle);
+                if let Ok(Outcome::Subscribed(notice)) = &outcome {
+                    let begun = Subscription::new(window_parts, window_bytes, notice);
+                    // CONNECTION-41: the answer stands before the first part.
+                    self.delivery.begin(&mut self.attachments, handle, begun);
+                }
+            }
+            Asked::Detach { handle } => {
+                if outcome.is_ok() && !mutant!(CONNECTION_30) {
+                    self.delivery.forget(&mut self.attachments, handle);
+                    self.spaces.retain(|waiting| *waiting != handle);
+                    self.attachments.free(handle);
+                } else {
+                    self.settle(handle);
+                }
+            }
+        }
+        self.answer(now, tag, outcome);
+    }
+
+    fn settle(&mut self, handle: u16) {
+        if let Some(attachment) = self.attachments.get_mut(handle.into()) {
+            attachment.busy = false;
+        }
+    }
+
+    pub(super) fn wake(&mut self, now: Now, wake: &Wake) {
+        let handle = wake.place.handle;
+        let attachment = self.attachments.get_mut(handle.into());
+        let Some(attachment) = attachment.filter(|a| a.by.slot == wake.slot) else { return };
+        match wake.why {
+            Why::Parts | Why::Record => {
+                self.delivery.wake(&mut self.attachments, handle, wake.why);
+            }
+            Why::Space => {
+                if !core::mem::replace(&mut attachment.space, true) {
+                    self.spaces.push(handle);
+                }
+                // CONNECTION-38
+                let next = (now.millis() / SPACE_BATCH_MS + 1) * SPACE_BATCH_MS;
+                let due = if mutant!(CONNECTION_38) { now } else { Now::from_millis(next) };
+                self.space_due.get_or_insert(due);
+            }
+            Why::Replaced | Why::Stale => {
+                if self.delivery.forget(&mut self.attachments, handle) {
+                    self.say(now, Said::Ended { handle, why: wake.why });
+                }
+            }
+        }
+    }
+
+    pub(super) fn wants(&mut self) -> Option<ReadSpec> {
+        self.delivery.wants(&mut self.attachments)
+    }
+
+    pub(super) fn offer(&mut self, now: Now, parts: &mut PartBuf) {
+        match self.delivery.offer(&mut self.attachments, parts) {
+            Some((handle, Told::Notice(notice))) => {
+                self.say(now, Said::Notice { handle, notice });
+            }
+            Some((handle, Told::Over(why))) => self.say(now, Said::Ended { handle, why }),
+            None => {}
+        }
+        if self.delivery.has_parts() {
+            self.waiting_since.get_or_insert(now);
+        }
+    }
+}
+
+/// What goes out, and when.
+impl Session {
+    /// Whether everything that was asked has been answered and said.
+    pub(super) fn is_finished(&self) -> bool {
+        self.outbox.is_empty() && self.unanswered == self.untaken
+    }
+
+    pub(super) fn poll_block(&mut self, now: Now, out: &mut BytesMut) -> Filled {
+        self.say_spaces(now);
+        if self.outbox.is_empty() && !self.delivery.has_parts() {
+            return Filled::Nothing;
+        }
+        let start = self.begin_block(out);
+        if let Some(text) = self.text(out, start) {
+            let mut writer = Writer::new(text);
+            self.fill(&mut writer);
+            writer.finish();
+        }
+        self.seal(out, start);
+        Filled::Block
+    }
+
+    /// The block that ends the link (LINK-34).
+    pub(super) fn last_block(&mut self, code: GoodbyeCode, out: &mut BytesMut) {
+        if mutant!(LINK_34) {
+            return;
+        }
+        let start = self.begin_block(out);
+        if let Some(text) = self.text(out, start) {
+            let mut writer = Writer::new(text);
+            // An empty block of the smallest class has room for it.
+            let _ = writer.push(&outbox::goodbye(code));
+            writer.finish();
+        }
+        self.seal(out, start);
+    }
+
+    fn begin_block(&self, out: &mut BytesMut) -> usize {
+        let start = out.len();
+        out.resize(start + self.blocks.class.block_len(), 0);
+        start
+    }
+
+    fn text<'o>(&self, out: &'o mut BytesMut, start: usize) -> Option<&'o mut [u8]> {
+        out.get_mut(start..start + self.blocks.class.text_len())
+    }
+
+    fn seal(&mut self, out: &mut BytesMut, start: usize) {
+        if let Some(block) = out.get_mut(start..) {
+            // Of the right length by construction.
+            let _ = self.blocks.sealer.seal(block);
+        }
+        // FRAME-1
+        if mutant!(FRAME_1) {
+            out.truncate(out.len() - 1);
+        }
+    }
+
+    /// Everything that fits: answers first, then parts.
+    fn fill(&mut self, writer: &mut Writer<'_>) {
+        while let Some(said) = self.outbox.front() {
+            if writer.push(&said.to_item()).is_err() {
+                return;
+            }
+            self.untaken += usize::from(said.is_answer());
+            self.outbox.pop_front();
+        }
+        while let Some(part) = self.delivery.first() {
+            let deliver = outbox::Deliver::of(part);
+            if writer.push_encoded(deliver.encoded_len(), |item| deliver.encode(item)).is_err() {
+                return;
+            }
+            self.delivery.delivered(&mut self.attachments);
+        }
+    }
+
+    pub(super) fn taken(&mut self, now: Now) {
+        self.unanswered = self.unanswered.saturating_sub(self.untaken);
+        self.untaken = 0;
+        let more = !self.outbox.is_empty() || self.delivery.has_parts();
+        self.waiting_since = more.then_some(now);
+    }
+
+    fn say_spaces(&mut self, now: Now) {
+        if !self.space_due.is_some_and(|due| due <= now) {
+            return;
+        }
+        self.space_due = None;
+        for handle in core::mem::take(&mut self.spaces) {
+            if let Some(attachment) = self.attachments.get_mut(handle.into())
+                && core::mem::take(&mut attachment.space)
+            {
+                self.say(now, Said::Space { handle });
+            }
+        }
+    }
+
+    pub(super) fn deadline(&self, limits: &Limits) -> Now {
+        let life = self.opened.plus_seconds(limits.link_life_seconds.into());
+        let stall = self.waiting_since.map(|at| at.plus_seconds(limits.stall_seconds.into()));
+        [stall, self.space_due].into_iter().flatten().fold(life, Now::min)
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Now, limits: &Limits) -> Result<(), LinkEnd> {
+        let life = self.opened.plus_seconds(limits.link_life_seconds.into());
+        require!(LINK_29, now < life, LinkEnd::Ours(GoodbyeCode::LifeOver));
+        let stalled = |at: Now| at.plus_seconds(limits.stall_seconds.into()) <= now;
+        let stalled = self.waiting_since.is_some_and(stalled);
+        require!(LINK_32, !stalled, LinkEnd::Ours(GoodbyeCode::Stalled));
+        self.say_spaces(now);
+        Ok(())
+    }
+}
+
+fn is_request(item: &Received) -> bool {
+    match item {
+        Received::Item(item) => item.body.as_ref().is_some_and(frame::is_request),
+        Received::Unknown { .. } => true,
+    }
+}
+
+const fn tag_of(item: &Received) -> u32 {
+    match item {
+        Received::Item(item) => item.tag,
+        Received::Unknown { tag } => *tag,
+    }
+}
+
+/// The handle that an item names.
+fn handle_of(item: &Received) -> Option<u32> {
+    let Received::Item(v1::Item { body: Some(body), .. }) = item else { return None };
+    match body {
+        Body::Send(send) => Some(send.handle),
+        Body::Acknowledge(acknowledge) => Some(acknowledge.handle),
+        Body::Attach(attach) => Some(attach.handle),
+        Body::Subscribe(subscribe) => Some(subscribe.handle),
+        Body::Suspend(suspend) => Some(suspend.handle),
+        Body::Resume(resume) => Some(resume.handle),
+        Body::Rotate(rotate) => Some(rotate.handle),
+        Body::Delete(delete) => Some(delete.handle),
+        Body::Detach(detach) => Some(detach.handle),
+        _ => None,
+    }
+}
