@@ -200,6 +200,15 @@ impl Record {
         self.subscriber_handle = place.map_or(0, |place| place.handle);
     }
 
+    /// Takes over keys, state and flags; what sends, acknowledgements and subscriptions change
+    /// stays as it is.
+    pub(crate) const fn take_control(&mut self, changed: &Self) {
+        self.recipient_key = changed.recipient_key;
+        self.sender_key = changed.sender_key;
+        self.flags = changed.flags;
+        self.revision = changed.revision;
+    }
+
     /// What a subscription is told.
     #[must_use]
     pub fn notice(&self) -> Notice {

@@ -86,13 +86,6 @@ impl Attachments {
         }
     }
 
-    pub(super) fn get(&self, handle: u32) -> Option<&Attachment> {
-        match self.0.get(usize::try_from(handle).ok()?)? {
-            Handle::Attached(attachment) => Some(attachment),
-            Handle::Free | Handle::Taken => None,
-        }
-    }
-
     pub(super) fn get_mut(&mut self, handle: u32) -> Option<&mut Attachment> {
         match self.0.get_mut(usize::try_from(handle).ok()?)? {
             Handle::Attached(attachment) => Some(attachment),

@@ -15,7 +15,6 @@ use crate::frame::Received;
 use crate::link::blocks::Blocks;
 use crate::require;
 use crate::rotation::Change;
-use crate::store::LinkId;
 use crate::time::Now;
 
 /// What becomes of an item.
@@ -32,7 +31,6 @@ pub(super) enum Step {
 
 /// Judges the items of one link.
 pub(super) struct Judge<'a> {
-    pub id: LinkId,
     pub params: &'a ServerParams,
     pub blocks: &'a Blocks,
     pub attachments: &'a mut Attachments,

@@ -162,13 +162,12 @@ impl ServerLink {
     /// others are completed.
     pub fn poll_request(&mut self, now: Now, rng: &mut dyn CryptoRng) -> Option<Request> {
         let params = Arc::clone(&self.params);
-        let id = self.id;
         let (Phase::Open(session) | Phase::Leaving(session, _) | Phase::Closing(session, _)) =
             &mut self.phase
         else {
             return None;
         };
-        let request = session.poll_request(id, &params, now, rng);
+        let request = session.poll_request(&params, now, rng);
         let code = session.take_goodbye();
         if let Some(code) = code {
             self.end(LinkEnd::Theirs(code));

@@ -134,7 +134,6 @@ impl Session {
 
     pub(super) fn poll_request(
         &mut self,
-        id: LinkId,
         params: &ServerParams,
         now: Now,
         rng: &mut dyn CryptoRng,
@@ -151,7 +150,6 @@ impl Session {
             };
             let tag = tag_of(&item);
             let mut judge = Judge {
-                id,
                 params,
                 blocks: &self.blocks,
                 attachments: &mut self.attachments,

@@ -424,11 +424,7 @@ impl Shard {
     fn change(&mut self, at: u32, planned: &Plan) {
         let Some(record) = self.records.get_mut(at) else { return };
         if let Put::Replace(changed) = planned.put {
-            // What sends, acknowledgements and subscriptions change is as it is now.
-            let subscriber = record.subscriber();
-            let Record { next, accepted, active, parts, held, .. } = *record;
-            *record = Record { next, accepted, active, parts, held, ..changed };
-            record.set_subscriber(subscriber);
+            record.take_control(&changed);
         }
         if let Some(active) = planned.active {
             record.active = active;
