@@ -1,1 +1,28 @@
-//! edgewise-client
+//! The reference client of Edgewise: links and connections, over gRPC.
+//!
+//! - [`Client`] is one isolation context: it describes servers and opens links.
+//! - [`Link`] is an open link with a task of its own; [`Attachment`] one connection on it.
+//! - [`Pipeline`] is a link that the caller's own task turns: for throughput.
+//!
+//! The rules are in `spec/`; this crate carries blocks, keeps time and waits.
+
+mod attachment;
+mod carrier;
+mod client;
+mod clock;
+mod connect;
+mod error;
+mod link;
+mod pipeline;
+
+pub use attachment::{Attachment, ConnectionEvent};
+pub use carrier::Io;
+pub use client::{Client, ClientOptions, Open};
+pub use clock::Clock;
+pub use edgewise_spec::client::{Answer, ClientLink, Event, Request};
+pub use edgewise_spec::frame::Class;
+pub use edgewise_spec::link::{Address, Description};
+pub use edgewise_spec::suite::SuiteId;
+pub use error::Error;
+pub use link::Link;
+pub use pipeline::Pipeline;

@@ -1,0 +1,268 @@
+//! One isolation context: what is known of servers, and how links to them are opened.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use edgewise_spec::client::{ClientLink, Event};
+use edgewise_spec::error::{LinkEnd, Status};
+use edgewise_spec::frame::Class;
+use edgewise_spec::link::{Address, Description, SeenEpochs, VerifiedEpoch, describe};
+use edgewise_spec::suite::{self, SuiteId};
+use edgewise_spec::time::Now;
+use tokio::time::timeout;
+
+use crate::carrier::Carrier;
+use crate::clock::{Clock, OsRandom};
+use crate::connect::connect;
+use crate::error::Error;
+use crate::link::Link;
+use crate::pipeline::Pipeline;
+
+/// What all links of a client have in common.
+#[derive(Clone, Debug)]
+pub struct ClientOptions {
+    /// For TCP and TLS together.
+    pub connect_timeout: Duration,
+    /// For describing, and for the handshake of a link.
+    pub handshake_timeout: Duration,
+    /// The clock that epochs, keys and deadlines are judged by.
+    pub clock: Clock,
+}
+
+impl Default for ClientOptions {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(10),
+            handshake_timeout: Duration::from_secs(10),
+            clock: Clock::default(),
+        }
+    }
+}
+
+/// Which link to open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Open {
+    /// The link's class.
+    pub class: Class,
+    /// The link's suite. `None` is AES-256-GCM where this machine has the hardware and the server
+    /// offers it, else the mandatory one.
+    pub suite: Option<SuiteId>,
+}
+
+impl From<Class> for Open {
+    fn from(class: Class) -> Self {
+        Self { class, suite: None }
+    }
+}
+
+/// One isolation context.
+///
+/// Links and descriptions of one client are never used by another, so that a server cannot tell
+/// by them that two clients belong to one person (LINK-43). Make one client a context, and
+/// clone it inside the context.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use edgewise_client::{Class, Client, ClientOptions};
+///
+/// let address = "edgewise://AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8@localhost:4431".parse()?;
+/// let client = Client::new(ClientOptions::default());
+/// let description = client.describe(&address).await?;
+/// println!("parts a connection at most: {}", description.limits.quota_max);
+/// let link = client.open(&address, Class::Medium).await?;
+/// link.close().await;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Client {
+    context: Arc<Context>,
+}
+
+#[derive(Debug)]
+struct Context {
+    options: ClientOptions,
+    servers: Mutex<HashMap<[u8; 32], Known>>,
+}
+
+/// What is known of one server, by its fingerprint.
+#[derive(Debug, Default)]
+struct Known {
+    description: Option<Arc<Description>>,
+    seen: SeenEpochs,
+}
+
+impl Client {
+    /// A context of its own.
+    #[must_use]
+    pub fn new(options: ClientOptions) -> Self {
+        Self { context: Arc::new(Context { options, servers: Mutex::default() }) }
+    }
+
+    /// The options it was made with.
+    #[must_use]
+    pub fn options(&self) -> &ClientOptions {
+        &self.context.options
+    }
+
+    /// What the server says of itself, verified; asked once in an epoch.
+    ///
+    /// # Errors
+    /// [`Error::Description`] and [`Error::Equivocation`] for a server that must not be used, and
+    /// those of connecting.
+    pub async fn describe(&self, address: &Address) -> Result<Arc<Description>, Error> {
+        if let Some(known) = self.known(address, self.now()) {
+            return Ok(known);
+        }
+        let mut carrier = self.carrier(address).await?;
+        self.describe_over(&mut carrier, address).await
+    }
+
+    /// Opens a link that has a task of its own.
+    ///
+    /// # Errors
+    /// See [`pipeline`](Self::pipeline).
+    pub async fn open(&self, address: &Address, open: impl Into<Open>) -> Result<Link, Error> {
+        self.pipeline(address, open).await.map(Link::new)
+    }
+
+    /// Opens a link that the caller turns.
+    ///
+    /// # Errors
+    /// Those of [`describe`](Self::describe), [`Error::ClassNotOffered`],
+    /// [`Error::SuiteNotOffered`], [`Error::NoEpoch`], and [`Error::Ended`] with the server's
+    /// status if it refuses the hello.
+    pub async fn pipeline(
+        &self,
+        address: &Address,
+        open: impl Into<Open>,
+    ) -> Result<Pipeline, Error> {
+        let open = open.into();
+        match self.handshake(address, open).await {
+            // The epoch that was described has passed, or the server lost the key: ask again, once.
+            Err(Error::Ended(LinkEnd::Refused(Status::FailedPrecondition))) => {
+                self.forget(address);
+                self.handshake(address, open).await
+            }
+            other => other,
+        }
+    }
+
+    async fn handshake(&self, address: &Address, open: Open) -> Result<Pipeline, Error> {
+        let mut carrier = self.carrier(address).await?;
+        let now = self.now();
+        let description = match self.known(address, now) {
+            Some(known) => known,
+            None => self.describe_over(&mut carrier, address).await?,
+        };
+        let suite = choose(&description, open)?;
+        let epoch = epoch_of(&description, address, now)?;
+        let link = ClientLink::open(epoch, suite, open.class, now, &mut OsRandom);
+        let opening = async {
+            let stream = carrier.open().await?;
+            let mut pipeline = Pipeline::new(link, stream, self.context.options.clock.clone());
+            let mut events = Vec::new();
+            while !events.contains(&Event::Opened) {
+                pipeline.turn(&mut events).await?;
+            }
+            // The first block confirms the link to the server, whoever turns it next.
+            pipeline.flush().await?;
+            Ok(pipeline)
+        };
+        self.within("the handshake", address, opening).await
+    }
+
+    async fn carrier(&self, address: &Address) -> Result<Carrier, Error> {
+        let limit = self.context.options.connect_timeout;
+        let connecting = async {
+            let io = connect(address).await?;
+            Carrier::new(io, address.edge.to_string(), address.tls).await
+        };
+        timed("connecting", address, limit, connecting).await
+    }
+
+    async fn describe_over(
+        &self,
+        carrier: &mut Carrier,
+        address: &Address,
+    ) -> Result<Arc<Description>, Error> {
+        let request = describe::request_block();
+        let asking = carrier.describe(&request);
+        let block = self.within("the description", address, asking).await?;
+        let description = Description::read(&block, &address.fingerprint)
+            .map_err(|why| Error::Description { edge: address.edge.to_string(), why })?;
+        let description = Arc::new(description);
+        let mut servers = self.context.servers.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = servers.entry(address.fingerprint).or_default();
+        for epoch in &description.epochs {
+            known.seen.note(epoch).map_err(Error::Equivocation)?;
+        }
+        known.description = Some(description.clone());
+        Ok(description)
+    }
+
+    async fn within<T>(
+        &self,
+        what: &'static str,
+        address: &Address,
+        waited: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        timed(what, address, self.context.options.handshake_timeout, waited).await
+    }
+
+    /// The description of a server, as long as one of its epochs is valid.
+    fn known(&self, address: &Address, now: Now) -> Option<Arc<Description>> {
+        let servers = self.context.servers.lock().unwrap_or_else(PoisonError::into_inner);
+        let description = servers.get(&address.fingerprint)?.description.clone()?;
+        description.epoch_at(now).is_some().then_some(description)
+    }
+
+    fn forget(&self, address: &Address) {
+        let mut servers = self.context.servers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = servers.get_mut(&address.fingerprint) {
+            known.description = None;
+        }
+    }
+
+    pub(crate) fn now(&self) -> Now {
+        self.context.options.clock.now()
+    }
+}
+
+async fn timed<T>(
+    what: &'static str,
+    address: &Address,
+    limit: Duration,
+    waited: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    timeout(limit, waited).await.unwrap_or_else(|_| {
+        let edge = address.edge.to_string();
+        Err(Error::Timeout { what, edge, seconds: limit.as_secs() })
+    })
+}
+
+fn choose(description: &Description, open: Open) -> Result<SuiteId, Error> {
+    let Description { suites, classes, .. } = description;
+    if !classes.contains(&open.class) {
+        return Err(Error::ClassNotOffered { asked: open.class, offered: classes.clone() });
+    }
+    let had = |suite: &SuiteId| *suite != SuiteId::Aes256Gcm || suite::aes_available();
+    let wanted = [SuiteId::Aes256Gcm, SuiteId::Chacha20Poly1305];
+    let wanted: &[SuiteId] = open.suite.as_ref().map_or(&wanted, core::slice::from_ref);
+    let chosen = wanted.iter().find(|suite| suites.contains(suite) && had(suite));
+    chosen.copied().ok_or_else(|| Error::SuiteNotOffered {
+        asked: open.suite.unwrap_or(SuiteId::Chacha20Poly1305),
+        offered: suites.clone(),
+    })
+}
+
+fn epoch_of<'a>(
+    description: &'a Description,
+    address: &Address,
+    now: Now,
+) -> Result<&'a VerifiedEpoch, Error> {
+    description
+        .epoch_at(now)
+        .ok_or_else(|| Error::NoEpoch { edge: address.edge.to_string(), second: now.seconds() })
+}
