@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use edgewise_spec::client::{ClientLink, Event};
+use edgewise_spec::connection::AccessKey;
 use edgewise_spec::error::{LinkEnd, Status};
 use edgewise_spec::frame::Class;
 use edgewise_spec::link::{Address, Description, SeenEpochs, VerifiedEpoch, describe};
@@ -16,12 +17,14 @@ use crate::carrier::Carrier;
 use crate::clock::{Clock, OsRandom};
 use crate::connect::connect;
 use crate::error::Error;
-use crate::link::Link;
+use crate::link::{Access, Link};
 use crate::pipeline::Pipeline;
 
 /// What all links of a client have in common.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ClientOptions {
+    /// The password of servers that ask for one before they make connections.
+    pub access_password: Option<String>,
     /// For TCP and TLS together.
     pub connect_timeout: Duration,
     /// For describing, and for the handshake of a link.
@@ -33,10 +36,21 @@ pub struct ClientOptions {
 impl Default for ClientOptions {
     fn default() -> Self {
         Self {
+            access_password: None,
             connect_timeout: Duration::from_secs(10),
             handshake_timeout: Duration::from_secs(10),
             clock: Clock::default(),
         }
+    }
+}
+
+impl core::fmt::Debug for ClientOptions {
+    /// Without the password.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("ClientOptions")
+            .field("connect_timeout", &self.connect_timeout)
+            .field("handshake_timeout", &self.handshake_timeout)
+            .finish_non_exhaustive()
     }
 }
 
@@ -91,6 +105,8 @@ struct Context {
 struct Known {
     description: Option<Arc<Description>>,
     seen: SeenEpochs,
+    /// Stretched once: it takes 20 MiB and 20 ms.
+    access: Option<Arc<AccessKey>>,
 }
 
 impl Client {
@@ -124,7 +140,30 @@ impl Client {
     /// # Errors
     /// See [`pipeline`](Self::pipeline).
     pub async fn open(&self, address: &Address, open: impl Into<Open>) -> Result<Link, Error> {
-        self.pipeline(address, open).await.map(Link::new)
+        let pipeline = self.pipeline(address, open).await?;
+        let access = self.access(address).await?;
+        Ok(Link::new(pipeline, access))
+    }
+
+    /// The key that proves the access password, where the server asks for one and there is one.
+    async fn access(&self, address: &Address) -> Result<Access, Error> {
+        let Some(description) = self.known(address, self.now()) else { return Ok(Access::Open) };
+        if !description.access_required {
+            return Ok(Access::Open);
+        }
+        let Some(password) = self.context.options.access_password.clone() else {
+            return Ok(Access::Unknown);
+        };
+        let fingerprint = address.fingerprint;
+        if let Some(key) = self.with(&fingerprint, |known| known.access.clone()) {
+            return Ok(Access::Known(key));
+        }
+        let stretch = move || AccessKey::from_password(&fingerprint, password.as_bytes());
+        let key = tokio::task::spawn_blocking(stretch).await;
+        let Ok(Ok(key)) = key else { return Err(Error::PasswordUnusable) };
+        let key = Arc::new(key);
+        self.with(&fingerprint, |known| known.access = Some(key.clone()));
+        Ok(Access::Known(key))
     }
 
     /// Opens a link that the caller turns.
@@ -193,13 +232,19 @@ impl Client {
         let description = Description::read(&block, &address.fingerprint)
             .map_err(|why| Error::Description { edge: address.edge.to_string(), why })?;
         let description = Arc::new(description);
+        self.with(&address.fingerprint, |known| {
+            for epoch in &description.epochs {
+                known.seen.note(epoch).map_err(Error::Equivocation)?;
+            }
+            known.description = Some(description.clone());
+            Ok(description)
+        })
+    }
+
+    /// Looks at what is known of a server, or notes it.
+    fn with<T>(&self, fingerprint: &[u8; 32], what: impl FnOnce(&mut Known) -> T) -> T {
         let mut servers = self.context.servers.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = servers.entry(address.fingerprint).or_default();
-        for epoch in &description.epochs {
-            known.seen.note(epoch).map_err(Error::Equivocation)?;
-        }
-        known.description = Some(description.clone());
-        Ok(description)
+        what(servers.entry(*fingerprint).or_default())
     }
 
     async fn within<T>(
@@ -213,16 +258,12 @@ impl Client {
 
     /// The description of a server, as long as one of its epochs is valid.
     fn known(&self, address: &Address, now: Now) -> Option<Arc<Description>> {
-        let servers = self.context.servers.lock().unwrap_or_else(PoisonError::into_inner);
-        let description = servers.get(&address.fingerprint)?.description.clone()?;
+        let description = self.with(&address.fingerprint, |known| known.description.clone())?;
         description.epoch_at(now).is_some().then_some(description)
     }
 
     fn forget(&self, address: &Address) {
-        let mut servers = self.context.servers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = servers.get_mut(&address.fingerprint) {
-            known.description = None;
-        }
+        self.with(&address.fingerprint, |known| known.description = None);
     }
 
     pub(crate) fn now(&self) -> Now {

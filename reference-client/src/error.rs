@@ -66,6 +66,9 @@ pub enum Error {
     /// The server asks for an access password, and the options have none.
     #[error("the server asks for an access password to create connections; set it in the options")]
     PasswordNeeded,
+    /// The access password cannot be stretched.
+    #[error("the access password cannot be used: it is too long, or there is no memory for it")]
+    PasswordUnusable,
     /// The server refused a request; the link goes on.
     #[error("the server refused: {0}")]
     Refused(Reject),

@@ -19,10 +19,12 @@ pub use attachment::{Attachment, ConnectionEvent};
 pub use carrier::Io;
 pub use client::{Client, ClientOptions, Open};
 pub use clock::Clock;
-pub use edgewise_spec::client::{Answer, ClientLink, Event, Request};
+pub use edgewise_spec::client::{
+    Answer, ClientLink, CreateAs, Event, Key, KeyRing, Lifetime, Request, Terms,
+};
 pub use edgewise_spec::frame::Class;
 pub use edgewise_spec::link::{Address, Description};
 pub use edgewise_spec::suite::SuiteId;
 pub use error::Error;
-pub use link::Link;
+pub use link::{Claimed, Link};
 pub use pipeline::Pipeline;

@@ -1,11 +1,16 @@
 //! An open link with a task of its own, for any number of users at once.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use edgewise_proto::v1;
-use edgewise_spec::client::{Answer, ClientLink, Event, Request};
+use bytes::Bytes;
+use edgewise_proto::v1::{self, KeyChange, Role, State};
+use edgewise_spec::client::{self, Answer, ClientLink, CreateAs, Event, Key, Request, Terms};
+use edgewise_spec::connection::{AccessKey, Id};
 use edgewise_spec::constants::REQUESTS_MAX;
-use edgewise_spec::error::{GoodbyeCode, Misuse};
+use edgewise_spec::error::{GoodbyeCode, Misuse, Reject};
+use edgewise_spec::frame::Class;
+use edgewise_spec::suite::{SigningKey, SuiteId};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::attachment::{Attachment, ConnectionEvent};
@@ -21,21 +26,34 @@ pub struct Link {
     commands: mpsc::Sender<Command>,
     over: watch::Receiver<Option<Error>>,
     opened: Opened,
+    access: Access,
+}
+
+/// Whether the server asks for a password, and whether this client has it.
+#[derive(Clone, Debug)]
+pub(crate) enum Access {
+    Open,
+    Known(Arc<AccessKey>),
+    Unknown,
 }
 
 /// What stays the same for a link's life.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Opened {
-    pub(crate) class: edgewise_spec::frame::Class,
-    pub(crate) suite: edgewise_spec::suite::SuiteId,
-    pub(crate) fingerprint: [u8; 32],
-    pub(crate) transcript: [u8; 32],
+struct Opened {
+    class: Class,
+    suite: SuiteId,
+    fingerprint: [u8; 32],
+    transcript: [u8; 32],
 }
 
 pub(crate) type Events = mpsc::UnboundedReceiver<ConnectionEvent>;
 
 /// Makes the request of an attach for a handle.
 type MakeAttach = Box<dyn FnOnce(u32) -> Request + Send>;
+
+/// How often an attach is repeated with another handle: the server may count as never used what
+/// this end has used for an attach that was refused.
+const HANDLES_TRIED: usize = 8;
 
 pub(crate) enum Command {
     Request(Request, oneshot::Sender<Result<Answer, Error>>),
@@ -52,7 +70,7 @@ impl core::fmt::Debug for Command {
 }
 
 impl Link {
-    pub(crate) fn new(mut pipeline: Pipeline) -> Self {
+    pub(crate) fn new(mut pipeline: Pipeline, access: Access) -> Self {
         let link = pipeline.link();
         let opened = Opened {
             class: link.class(),
@@ -66,22 +84,18 @@ impl Link {
             let error = Task::new(pipeline, receiver).run().await;
             said.send_replace(Some(error));
         });
-        Self { commands, over, opened }
-    }
-
-    pub(crate) const fn opened(&self) -> &Opened {
-        &self.opened
+        Self { commands, over, opened, access }
     }
 
     /// The link's class.
     #[must_use]
-    pub const fn class(&self) -> edgewise_spec::frame::Class {
+    pub const fn class(&self) -> Class {
         self.opened.class
     }
 
     /// The link's suite.
     #[must_use]
-    pub const fn suite(&self) -> edgewise_spec::suite::SuiteId {
+    pub const fn suite(&self) -> SuiteId {
         self.opened.suite
     }
 
@@ -105,7 +119,100 @@ impl Link {
         }
     }
 
-    pub(crate) async fn attach_with(&self, make: MakeAttach) -> Result<Attachment, Error> {
+    /// Makes a connection, or restores it; the state that the record has now.
+    ///
+    /// `recipient_id` is [`recipient_id`](edgewise_spec::connection::recipient_id) of the first
+    /// recipient key; `chain` has the changes of the key that the server may have missed. One in
+    /// state open is made over a medium link, whatever its class.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with the server's reason, [`Error::PasswordNeeded`] if the server asks
+    /// for a password that the options do not have.
+    pub async fn create(
+        &self,
+        recipient_id: &Id,
+        key: &Key,
+        chain: &[KeyChange],
+        terms: &Terms,
+        made: &CreateAs<'_>,
+    ) -> Result<State, Error> {
+        let transcript = &self.opened.transcript;
+        let access = match &self.access {
+            Access::Open => None,
+            Access::Known(key) => Some(key.proof(self.opened.suite, transcript)),
+            Access::Unknown => return Err(Error::PasswordNeeded),
+        };
+        let create = client::create(transcript, recipient_id, key, chain, terms, made, access);
+        match self.request(Request::Create(Box::new(create))).await? {
+            Answer::Created(state) => Ok(state),
+            _ => Err(Error::Carrier("a Create with the answer of something else")),
+        }
+    }
+
+    /// Becomes a connection's sender, over a medium link. The caller has stored `sender`, a key of
+    /// version 0, before: repeated with the same key, a claim is answered the same.
+    ///
+    /// # Errors
+    /// [`Error::Refused`]; with CONFLICT somebody else was first, and the invitation is void.
+    pub async fn claim(&self, claim: &SigningKey, sender: &Key) -> Result<Claimed, Error> {
+        let Opened { transcript, fingerprint, .. } = &self.opened;
+        let request = client::claim(transcript, fingerprint, claim, sender);
+        match self.request(Request::Claim(Box::new(request))).await? {
+            Answer::Claimed(claimed) => Claimed::read(*claimed),
+            _ => Err(Error::Carrier("a Claim with the answer of something else")),
+        }
+    }
+
+    /// Attaches a connection as its recipient.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with the server's reason.
+    pub async fn attach_recipient(
+        &self,
+        recipient_id: &Id,
+        key: &Key,
+        chain: &[KeyChange],
+    ) -> Result<Attachment, Error> {
+        self.attach(Role::Recipient, recipient_id, key, chain, 0).await
+    }
+
+    /// Attaches a connection as its sender; `from` is the lowest unanswered submission.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with the server's reason.
+    pub async fn attach_sender(
+        &self,
+        recipient_id: &Id,
+        key: &Key,
+        chain: &[KeyChange],
+        from: u64,
+    ) -> Result<Attachment, Error> {
+        self.attach(Role::Sender, recipient_id, key, chain, from).await
+    }
+
+    async fn attach(
+        &self,
+        role: Role,
+        recipient_id: &Id,
+        key: &Key,
+        chain: &[KeyChange],
+        from: u64,
+    ) -> Result<Attachment, Error> {
+        let transcript = &self.opened.transcript;
+        let signed = client::attach(transcript, 0, role, recipient_id, key, chain, from);
+        let mut last = Error::Refused(Reject::HandleTaken);
+        for _ in 0..HANDLES_TRIED {
+            let signed = signed.clone();
+            let make = move |handle| Request::Attach(Box::new(v1::Attach { handle, ..signed }));
+            match self.attach_with(Box::new(make)).await {
+                Err(error @ Error::Refused(Reject::HandleTaken)) => last = error,
+                other => return other,
+            }
+        }
+        Err(last)
+    }
+
+    async fn attach_with(&self, make: MakeAttach) -> Result<Attachment, Error> {
         let (reply, answer) = oneshot::channel();
         self.command(Command::Attach(make, reply)).await?;
         match answer.await {
@@ -142,6 +249,30 @@ impl Link {
     pub async fn close(self) {
         if self.command(Command::Close).await.is_ok() {
             self.ended().await;
+        }
+    }
+}
+
+/// What a claim was answered with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claimed {
+    /// What the sender attaches to.
+    pub recipient_id: Id,
+    /// The sealed bundle, BUNDLE_LEN bytes; empty once a send was accepted.
+    pub bundle: Bytes,
+    /// The class of the link to attach on.
+    pub class: Class,
+}
+
+impl Claimed {
+    fn read(claimed: v1::Claimed) -> Result<Self, Error> {
+        let broken = Error::Carrier("a Claim answered without recipient id or class");
+        let recipient_id = claimed.recipient_id.as_ref().try_into();
+        match (recipient_id, Class::try_from(claimed.link_class)) {
+            (Ok(recipient_id), Ok(class)) => {
+                Ok(Self { recipient_id, bundle: claimed.bundle, class })
+            }
+            _ => Err(broken),
         }
     }
 }

@@ -1,16 +1,17 @@
 //! The handles of a link: which are free, and what is still to be acknowledged for each.
 
-use std::collections::VecDeque;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
 
 use crate::constants::HANDLES_MAX;
 use crate::error::Misuse;
 
-/// Handles of one link. A handle once used is used again before a new one is taken, because the
-/// server takes none above the lowest that was never used (CONNECTION-22).
+/// Handles of one link. The lowest free one is taken first, because the server takes none above
+/// the lowest that was never used (CONNECTION-22).
 #[derive(Debug, Default)]
 pub(super) struct Handles {
     entries: Vec<Entry>,
-    free: Vec<u32>,
+    free: BinaryHeap<Reverse<u32>>,
     /// Handles with an acknowledgement to send, each once.
     due: VecDeque<u32>,
 }
@@ -25,7 +26,7 @@ struct Entry {
 impl Handles {
     /// Takes a free handle.
     pub(super) fn take(&mut self) -> Result<u32, Misuse> {
-        if let Some(handle) = self.free.pop() {
+        if let Some(Reverse(handle)) = self.free.pop() {
             if let Some(entry) = self.entries.get_mut(handle as usize) {
                 *entry = Entry { taken: true, ..Entry::default() };
             }
@@ -45,7 +46,7 @@ impl Handles {
             && entry.taken
         {
             entry.taken = false;
-            self.free.push(handle);
+            self.free.push(Reverse(handle));
         }
     }
 
