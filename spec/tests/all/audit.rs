@@ -43,6 +43,8 @@ pub fn audit<G: DeserializeOwned>(word: &str) {
     let explained = file["flags"].as_object().unwrap().keys().cloned().collect();
     assert_eq!(flags, explained, "flags used, flags explained");
     for clause in &named {
+        let word = clause.split('-').next().unwrap().to_lowercase();
+        let chapter = read(&format!("spec/{word}.md"));
         assert!(chapter.contains(&format!("**{clause}** (")), "{clause} is no clause");
     }
     for line in chapter.lines().filter(|line| line.contains("; vector) ")) {

@@ -1,6 +1,7 @@
 //! The link from outside: both ends of a handshake, blocks, epochs, descriptions, addresses.
 
 mod matrix;
+mod vectors;
 
 use edgewise_spec::error::LinkEnd;
 use edgewise_spec::frame::Class;
