@@ -8,9 +8,12 @@
 )]
 
 mod audit;
+mod connection;
 mod frame;
 mod link;
 mod parameters;
+mod rotation;
 mod schema;
 mod suite;
 mod vector;
+mod world;
