@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 use std::sync::Arc;
 
+use edgewise_spec::connection::AccessKey;
 use edgewise_spec::constants::{
     EDGES_MAX, EPOCH_SECONDS, HALF_OPEN_MAX, HELLO_SECONDS, IDLE_DAYS, LINK_LIFE_SECONDS_LIST,
     PART_DAYS, QUOTAS, STALL_SECONDS_LIST,
@@ -16,8 +17,7 @@ use edgewise_spec::constants::{
 use edgewise_spec::frame::Class;
 use edgewise_spec::link::{Edge, IdentityKey, Limits};
 use serde::Deserialize;
-
-use crate::access::AccessKey;
+use zeroize::Zeroizing;
 
 /// Links of one server, unless configured otherwise.
 pub const LINKS_MAX: usize = 20_000;
@@ -44,7 +44,7 @@ pub struct Config {
     /// Where else this identity serves.
     pub edges: Vec<Edge>,
     /// The access password's key; `None` lets anyone create connections.
-    pub access: Option<AccessKey>,
+    pub access: Option<Arc<AccessKey>>,
     /// Most links, confirmed or not.
     pub links_max: usize,
     /// Most links that have not confirmed.
@@ -350,9 +350,11 @@ impl File {
                 .map_err(|_| value("edges", quoted(text), "host:port, as \"b.example.org:5223\""))
         });
         let access = self.access_key.as_deref().map(|text| {
-            AccessKey::from_hex(text).map_err(|_| {
+            let mut key = Zeroizing::new([0; 32]);
+            hex::decode_to_slice(text, key.as_mut_slice()).map_err(|_| {
                 value("access_key", "this", "what `edgewise-server access-key` prints")
-            })
+            })?;
+            Ok(Arc::new(AccessKey::from_bytes(&key)))
         });
         Ok(Config {
             listen,

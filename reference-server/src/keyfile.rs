@@ -217,7 +217,7 @@ fn epochs_text(epochs: &[EpochSecret]) -> Zeroizing<String> {
     text.push_str("# Signed epochs and their secret seeds. The server needs this file; nobody else.\n");
     text.push_str("# Extend it with `edgewise-server epochs` before its last epoch is over.\n");
     for epoch in epochs {
-        let seed = Zeroizing::new(hex::encode(epoch.seed().as_slice()));
+        let seed = Zeroizing::new(hex::encode(epoch.to_seed().as_slice()));
         text.push_str("\n[[epoch]]\nnumber = ");
         text.push_str(&epoch.record().number().to_string());
         text.push_str("\nseed = \"");
@@ -262,7 +262,7 @@ mod tests {
         assert_eq!(numbers(&read), [20_000, 20_001, 20_002]);
         for (written, read) in epochs.iter().zip(&read) {
             assert_eq!(written.record().bytes(), read.record().bytes());
-            assert_eq!(*written.seed(), *read.seed());
+            assert_eq!(*written.to_seed(), *read.to_seed());
         }
         assert_eq!(read_identity(&identity_path).unwrap().fingerprint(), identity.fingerprint());
         for path in [identity_path, epochs_path] {

@@ -130,22 +130,39 @@ fn usual_prefix(message: &[u8]) -> Option<usize> {
     None
 }
 
-/// Appends everything that stands in front of a block of `block_len` bytes (at most 16,383).
-pub fn put_prefix(out: &mut BytesMut, block_len: usize) {
+/// Leaves room in front of a block whose length is not known yet.
+pub fn reserve_prefix(out: &mut BytesMut) {
+    out.put_bytes(0, PREFIX_LEN);
+}
+
+/// Writes the prefix of the block that was appended after [`reserve_prefix`] at `start`. Returns
+/// false, and takes the room back, if none was.
+pub fn fill_prefix(out: &mut BytesMut, start: usize) -> bool {
+    let block_len = out.len().saturating_sub(start + PREFIX_LEN);
+    if block_len == 0 {
+        out.truncate(start);
+        return false;
+    }
+    if let Some(prefix) = out.get_mut(start..start + PREFIX_LEN) {
+        prefix.copy_from_slice(&prefix_of(block_len));
+    }
+    true
+}
+
+/// Everything that stands in front of a block of `block_len` bytes, at most 16,383.
+fn prefix_of(block_len: usize) -> [u8; PREFIX_LEN] {
     let length = u32::try_from(block_len).unwrap_or(u32::MAX);
-    out.put_u8(0);
-    out.put_u32(length.saturating_add(3));
-    out.put_u8(0x0a);
-    // A varint of exactly two bytes: every length between 128 and 16,383.
-    out.put_u8((length & 0x7f) as u8 | 0x80);
-    out.put_u8((length >> 7 & 0x7f) as u8);
+    let [a, b, c, d] = length.saturating_add(3).to_be_bytes();
+    // A varint of exactly two bytes.
+    let [low, high] = [(length & 0x7f) as u8 | 0x80, (length >> 7 & 0x7f) as u8];
+    [0, a, b, c, d, 0x0a, low, high]
 }
 
 /// A whole message around a block.
 #[must_use]
 pub fn message_of(block: &[u8]) -> Bytes {
     let mut out = BytesMut::with_capacity(PREFIX_LEN + block.len());
-    put_prefix(&mut out, block.len());
+    out.put_slice(&prefix_of(block.len()));
     out.put_slice(block);
     out.freeze()
 }

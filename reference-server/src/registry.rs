@@ -1,6 +1,7 @@
 //! Which links live, so that what one link commits can wake another.
 
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -35,7 +36,7 @@ impl Registry {
     pub fn number(&self) -> LinkId {
         loop {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
-            if let Some(id) = LinkId::new(number)
+            if let Some(id) = NonZeroU32::new(number).map(LinkId)
                 && self.shard(id).is_some_and(|shard| !shard.contains_key(&id))
             {
                 return id;
@@ -88,7 +89,7 @@ impl Registry {
     }
 
     fn shard(&self, id: LinkId) -> Option<MutexGuard<'_, HashMap<LinkId, Arc<Link>>>> {
-        let index = usize::try_from(id.get()).unwrap_or(0) % SHARDS;
+        let index = usize::try_from(id.0.get()).unwrap_or(0) % SHARDS;
         let shard = self.shards.get(index)?;
         Some(shard.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -1,0 +1,114 @@
+//! Commands around a running server: `serve`, `address`, `check-config`, `stats`.
+
+use edgewise_spec::link::{Address, Edge};
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{Failure, logging, say};
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::hub::Hub;
+use crate::server::{Running, Server};
+use crate::stats::Stats;
+use crate::tls::Certificate;
+use crate::admin;
+
+/// A runtime with a thread a core.
+pub(crate) fn runtime() -> Result<Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::work(format!("cannot start threads: {error}")))
+}
+
+/// Serves until a signal says otherwise.
+pub(crate) fn serve(settings: &Settings) -> Result<(), Failure> {
+    logging::install(settings.log_level, settings.log_format);
+    runtime()?.block_on(async {
+        let config = settings.config.clone();
+        let running = Server::bind(config, Clock::system()).await.map_err(Failure::work)?;
+        tracing::info!(address = %running.address, listen = %running.local, "serving");
+        until_stopped(&running).await.map_err(Failure::work)?;
+        tracing::info!("stopping");
+        running.shutdown().await;
+        tracing::info!("stopped");
+        Ok(())
+    })
+}
+
+async fn until_stopped(running: &Running) -> std::io::Result<()> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            _ = hangup.recv() => running.reload(),
+        }
+    }
+}
+
+/// Prints the address that clients are given.
+pub(crate) fn address(settings: &Settings) -> Result<(), Failure> {
+    say(address_of(settings)?);
+    Ok(())
+}
+
+/// Reads everything that `serve` would.
+pub(crate) fn check(settings: &Settings) -> Result<(), Failure> {
+    let config = &settings.config;
+    if let Some(tls) = &config.tls {
+        Certificate::load(tls, &config.edge.host).map_err(Failure::usage)?;
+    }
+    let clock = Clock::system();
+    let hub = Hub::new(config.clone(), clock.clone()).map_err(Failure::usage)?;
+    let address = address_of(settings)?;
+    let left = hub.epochs().signed_until(clock.now());
+    let days = left.map_or(0, |until| until.saturating_sub(clock.now().seconds()) / 86_400);
+    say(format_args!("address:   {address}"));
+    say(format_args!("listen:    {}", config.listen));
+    say(format_args!("tls:       {}", if config.tls.is_some() { "1.3" } else { "off" }));
+    say(format_args!("epochs:    signed for {days} more days"));
+    say(format_args!("password:  {}", if config.access.is_some() { "asked for" } else { "none" }));
+    say(format_args!("links:     at most {}", config.links_max));
+    say(format_args!("keeps:     at most {} connections", config.connections_max));
+    Ok(())
+}
+
+/// Prints the running server's statistics.
+pub(crate) fn stats(settings: &Settings, json: bool) -> Result<(), Failure> {
+    let path = settings.config.admin.as_deref().ok_or_else(|| {
+        Failure::usage("the configuration has no `admin_socket`, where a server could be asked")
+    })?;
+    let stats = runtime()?.block_on(admin::ask(path)).map_err(Failure::work)?;
+    if json {
+        say(serde_json::to_string(&stats).map_err(Failure::work)?);
+    } else {
+        print(&stats).map_err(Failure::work)?;
+    }
+    Ok(())
+}
+
+fn print(stats: &Stats) -> Result<(), serde_json::Error> {
+    if let serde_json::Value::Object(fields) = serde_json::to_value(stats)? {
+        for (name, value) in fields {
+            say(format_args!("{name:<16} {value}"));
+        }
+    }
+    Ok(())
+}
+
+fn address_of(settings: &Settings) -> Result<Address, Failure> {
+    let config = &settings.config;
+    let port = if config.edge.port == 0 { config.listen.port() } else { config.edge.port };
+    if port == 0 {
+        return Err(Failure::usage("`port` is missing, and `listen` lets the system choose one"));
+    }
+    let hub = Hub::new(config.clone(), Clock::system()).map_err(Failure::usage)?;
+    Ok(Address {
+        fingerprint: hub.published().params.fingerprint,
+        edge: Edge { host: config.edge.host.clone(), port },
+        tls: config.tls.is_some(),
+    })
+}
