@@ -225,11 +225,7 @@ pub enum ConfigError {
     },
 }
 
-fn value(
-    field: &'static str,
-    value: impl fmt::Display,
-    wants: impl Into<String>,
-) -> ConfigError {
+fn value(field: &'static str, value: impl fmt::Display, wants: impl Into<String>) -> ConfigError {
     ConfigError::Value { field, value: value.to_string(), wants: wants.into() }
 }
 
@@ -418,10 +414,9 @@ fn tls(
             "false beside a certificate",
             "`tls = true`, or leave `certificate` and `certificate_key` out",
         )),
-        (true, Some(certificate), Some(key)) => Ok(Some(Tls::Files {
-            certificate: folder.join(certificate),
-            key: folder.join(key),
-        })),
+        (true, Some(certificate), Some(key)) => {
+            Ok(Some(Tls::Files { certificate: folder.join(certificate), key: folder.join(key) }))
+        }
         (true, _, _) => Err(value(
             "tls",
             "true without `certificate` and `certificate_key`",
@@ -482,7 +477,9 @@ mod tests {
         let Some(Tls::Files { certificate, key }) = config.tls else { panic!("TLS is usual") };
         assert_eq!(certificate, Path::new("/srv/certificate.pem"));
         assert_eq!(key, Path::new("/etc/ssl/key.pem"));
-        assert!(matches!(config.epochs, Epochs::File(path) if path == Path::new("/srv/epochs.toml")));
+        assert!(
+            matches!(config.epochs, Epochs::File(path) if path == Path::new("/srv/epochs.toml"))
+        );
     }
 
     #[test]

@@ -83,7 +83,12 @@ impl EpochSource {
                 for number in [current, current.saturating_add(1)] {
                     let start = u64::from(number).saturating_mul(*epoch_seconds);
                     if held.current(Now::from_seconds(start)).is_none() {
-                        held.insert(keyfile::sign_epoch(key, number, *epoch_seconds, &mut random()));
+                        held.insert(keyfile::sign_epoch(
+                            key,
+                            number,
+                            *epoch_seconds,
+                            &mut random(),
+                        ));
                     }
                 }
             }

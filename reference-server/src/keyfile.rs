@@ -214,7 +214,9 @@ fn epochs_text(epochs: &[EpochSecret]) -> Zeroizing<String> {
     // One allocation of the right size: growing would leave copies of seeds behind.
     let entry = 2 * (edgewise_spec::constants::EPOCH_RECORD_LEN + 32) + 80;
     let mut text = Zeroizing::new(String::with_capacity(256 + epochs.len() * entry));
-    text.push_str("# Signed epochs and their secret seeds. The server needs this file; nobody else.\n");
+    text.push_str(
+        "# Signed epochs and their secret seeds. The server needs this file; nobody else.\n",
+    );
     text.push_str("# Extend it with `edgewise-server epochs` before its last epoch is over.\n");
     for epoch in epochs {
         let seed = Zeroizing::new(hex::encode(epoch.to_seed().as_slice()));

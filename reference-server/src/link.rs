@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use bytes::{BufMut as _, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use edgewise_spec::constants::BLOCK_LARGE;
 use edgewise_spec::error::{GoodbyeCode, LinkEnd};
 use edgewise_spec::mutant;
@@ -189,7 +189,8 @@ impl Link {
 
 /// Takes the peer's blocks and carries out what they ask, until the stream is over.
 pub async fn drive(link: Arc<Link>, hub: Arc<Hub>, mut requests: Incoming) {
-    let mut driver = Driver { reader: BlockReader::new(BLOCK_LARGE), wakes: Wakes::new(), burst: 0 };
+    let mut driver =
+        Driver { reader: BlockReader::new(BLOCK_LARGE), wakes: Wakes::new(), burst: 0 };
     loop {
         match poll_fn(|context| driver.poll_chunk(context, &link, &mut requests)).await {
             Some(mut chunk) => {

@@ -12,9 +12,9 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
+use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
-use tonic_health::ServingStatus;
 
 use crate::accept::{self, Carriers};
 use crate::admin::{Admin, AdminError};
@@ -118,7 +118,14 @@ impl Server {
         let (stopping, stop) = watch::channel(false);
         let most = config.links_max.saturating_add(SPARE_CARRIERS);
         let mut tasks = vec![
-            tokio::spawn(accept::run(listener, tls, services, carriers.clone(), most, stop.clone())),
+            tokio::spawn(accept::run(
+                listener,
+                tls,
+                services,
+                carriers.clone(),
+                most,
+                stop.clone(),
+            )),
             tokio::spawn(turn_clock(Arc::clone(&hub))),
         ];
         if let Some(admin) = admin {

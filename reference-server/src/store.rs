@@ -9,7 +9,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use edgewise_spec::connection::{Create, Find, Id, Op, Outcome, Plan, Record, Around};
+use edgewise_spec::connection::{Around, Create, Find, Id, Op, Outcome, Plan, Record};
 use edgewise_spec::error::Reject;
 use edgewise_spec::store::{
     Applied, Changed, Indexed, PartBuf, ReadSpec, SenderIndex, Shard, Slot, Stats, Store,

@@ -84,9 +84,7 @@ impl ResolvesServerCert for Certificate {
 ///
 /// # Errors
 /// [`TlsError::Refused`] if the provider lacks TLS 1.3.
-pub fn server_config(
-    certificate: Arc<Certificate>,
-) -> Result<Arc<rustls::ServerConfig>, TlsError> {
+pub fn server_config(certificate: Arc<Certificate>) -> Result<Arc<rustls::ServerConfig>, TlsError> {
     let mut config =
         rustls::ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_protocol_versions(&[&rustls::version::TLS13])?

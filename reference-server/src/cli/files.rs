@@ -92,9 +92,7 @@ pub(crate) fn epochs(arguments: &Epochs) -> Result<(), Failure> {
     let identity = keyfile::read_identity(&arguments.identity).map_err(Failure::usage)?;
     let known = match keyfile::read_epochs(&arguments.epochs) {
         Ok(known) => known,
-        Err(KeyFileError::Read { source, .. })
-            if source.kind() == std::io::ErrorKind::NotFound =>
-        {
+        Err(KeyFileError::Read { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
             Vec::new()
         }
         Err(error) => return Err(Failure::usage(error)),

@@ -5,13 +5,13 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Failure, logging, say};
+use crate::admin;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::hub::Hub;
 use crate::server::{Running, Server};
 use crate::stats::Stats;
 use crate::tls::Certificate;
-use crate::admin;
 
 /// A runtime with a thread a core.
 pub(crate) fn runtime() -> Result<Runtime, Failure> {

@@ -12,7 +12,7 @@ use edgewise_spec::connection::{
 };
 use edgewise_spec::frame::{self, Class, Received, Writer};
 use edgewise_spec::link::{
-    self, Blocks, ClientHandshake, Description, IdentityKey, VerifiedEpoch, describe,
+    Blocks, ClientHandshake, Description, IdentityKey, VerifiedEpoch, describe,
 };
 use edgewise_spec::suite::{SigningKey, SuiteId};
 use h2::client::SendRequest;
@@ -245,11 +245,7 @@ impl Link {
         Self::open_on(&sender, &epoch, class).await
     }
 
-    pub async fn open_on(
-        sender: &SendRequest<Bytes>,
-        epoch: &VerifiedEpoch,
-        class: Class,
-    ) -> Self {
+    pub async fn open_on(sender: &SendRequest<Bytes>, epoch: &VerifiedEpoch, class: Class) -> Self {
         let mut stream = Stream::open(sender, "/edgewise.v1.LinkService/Open").await;
         let (mut handshake, hello) =
             ClientHandshake::start(epoch, SuiteId::Chacha20Poly1305, class, &mut rng());
@@ -486,6 +482,3 @@ pub async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
-
-/// Both link modules are used under one name above.
-pub use link::Address;

@@ -31,6 +31,18 @@ impl AccessKey {
         Ok(Self(key))
     }
 
+    /// A key that was stretched before and kept instead of the password.
+    #[must_use]
+    pub fn from_bytes(key: &[u8; 32]) -> Self {
+        Self(Zeroizing::new(*key))
+    }
+
+    /// The stretched password, 32 bytes: as secret as the password itself.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// The proof for one link, in `access` of a Create.
     #[must_use]
     pub fn proof(&self, suite: SuiteId, transcript: &[u8; 32]) -> [u8; ACCESS_LEN] {

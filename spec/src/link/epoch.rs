@@ -333,6 +333,18 @@ impl EpochWindow {
         self.current(now).map(|held| held.record.not_after())
     }
 
+    /// When the first epoch that is held begins, in seconds since the Unix epoch.
+    #[must_use]
+    pub fn first_not_before(&self) -> Option<u64> {
+        self.0.first().map(|held| held.record.not_before())
+    }
+
+    /// When the last epoch that is held ends, in seconds since the Unix epoch.
+    #[must_use]
+    pub fn last_not_after(&self) -> Option<u64> {
+        self.0.last().map(|held| held.record.not_after())
+    }
+
     /// The server's fingerprint, if any epoch is held.
     #[must_use]
     pub fn fingerprint(&self) -> Option<[u8; HASH_LEN]> {

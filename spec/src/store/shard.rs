@@ -116,6 +116,11 @@ impl Shard {
         Self { number, bits, ..self }
     }
 
+    /// Changes the most that it keeps: one of several shards keeps what the others leave.
+    pub const fn set_connections_max(&mut self, connections_max: usize) {
+        self.limits.connections_max = connections_max;
+    }
+
     /// The keyed hash of an id: its low bits choose the shard.
     #[must_use]
     pub fn hash(&self, id: &Id) -> u64 {
