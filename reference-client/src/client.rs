@@ -259,7 +259,7 @@ impl Client {
     /// The description of a server, as long as one of its epochs is valid.
     fn known(&self, address: &Address, now: Now) -> Option<Arc<Description>> {
         let description = self.with(&address.fingerprint, |known| known.description.clone())?;
-        description.epoch_at(now).is_some().then_some(description)
+        description.epochs.iter().any(|epoch| epoch.is_valid_at(now)).then_some(description)
     }
 
     fn forget(&self, address: &Address) {

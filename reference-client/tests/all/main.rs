@@ -1,0 +1,12 @@
+//! The client against the specification's server role, over HTTP/2 in this process.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops at a fault"
+)]
+#![allow(missing_docs, reason = "a program of tests")]
+
+mod link;
+mod server;
