@@ -127,13 +127,7 @@ impl RecipientEnd {
     }
 
     /// What was asked over an attachment was refused.
-    fn refused(
-        &mut self,
-        now: Now,
-        what: What,
-        reject: Reject,
-        events: &mut Vec<RecipientEvent>,
-    ) {
+    fn refused(&mut self, now: Now, what: What, reject: Reject, events: &mut Vec<RecipientEvent>) {
         let Phase::Attached(at) = &mut self.phase else { return };
         match (what, reject) {
             (_, Reject::Unavailable) => {

@@ -391,8 +391,7 @@ impl RecipientEnd {
         }
         if at.subscription == Subscription::Due {
             let window_parts = self.state.window_parts;
-            let subscribe =
-                v1::Subscribe { handle, window_parts, window_bytes: WINDOW_BYTES_MAX };
+            let subscribe = v1::Subscribe { handle, window_parts, window_bytes: WINDOW_BYTES_MAX };
             self.flights.submit(end, What::Subscribe, Request::Subscribe(subscribe), link)?;
             at.subscription = Subscription::Asked;
         }
