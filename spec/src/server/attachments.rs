@@ -47,14 +47,21 @@ impl Attachment {
 pub(super) struct Attachments(Vec<Handle>);
 
 impl Attachments {
-    /// CONNECTION-22
-    pub(super) fn check_free(&self, handle: u32) -> Result<(), Reject> {
+    /// An Attach names a handle (CONNECTION-22), which is used from now on, whatever becomes of
+    /// the Attach: so a client need not wait for one answer before it names the next handle.
+    pub(super) fn name(&mut self, handle: u32) -> Result<(), Reject> {
         let at = usize::try_from(handle).unwrap_or(usize::MAX);
         let free = match self.0.get(at) {
             Some(handle) => matches!(handle, Handle::Free),
-            None => at == self.0.len(),
+            None => at == self.0.len() || at >= HANDLES_MAX,
         };
         require!(CONNECTION_22, free, Reject::HandleTaken);
+        if at < HANDLES_MAX {
+            // Only a mutant gets here with a handle beyond the next one.
+            while self.0.len() <= at {
+                self.0.push(Handle::Free);
+            }
+        }
         Ok(())
     }
 
@@ -62,11 +69,8 @@ impl Attachments {
     pub(super) fn take(&mut self, handle: u32) -> Result<u16, Reject> {
         let at = usize::try_from(handle).unwrap_or(usize::MAX);
         require!(CONNECTION_23, at < HANDLES_MAX, Reject::Full);
-        let number = u16::try_from(handle).map_err(|_| Reject::Full)?;
-        // Only a mutant gets here with a handle beyond the next one.
-        while self.0.len() <= at {
-            self.0.push(Handle::Free);
-        }
+        let number = u16::try_from(handle).unwrap_or(u16::MAX);
+        let at = usize::from(number);
         if let Some(place) = self.0.get_mut(at) {
             *place = Handle::Taken;
         }
@@ -76,13 +80,8 @@ impl Attachments {
     /// The Attach was accepted, or it was not.
     pub(super) fn settle(&mut self, handle: u16, attachment: Option<Attachment>) {
         let at = usize::from(handle);
-        let refused = attachment.is_none();
         if let Some(place) = self.0.get_mut(at) {
             *place = attachment.map_or(Handle::Free, Handle::Attached);
-        }
-        // A handle that was refused was never used.
-        if refused && at + 1 == self.0.len() {
-            self.0.pop();
         }
     }
 

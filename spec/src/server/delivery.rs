@@ -254,6 +254,9 @@ impl Delivery {
         let attachment = attachments.get_mut(handle)?;
         let by = attachment.by;
         // CONNECTION-46
+        if attachment.subscription.is_none() && mutant!(CONNECTION_46) {
+            return Some((by, through));
+        }
         let subscription = attachment.subscription.as_mut()?;
         // Only what was delivered to this subscription.
         let unbounded = mutant!(CONNECTION_45, "undelivered");

@@ -120,7 +120,7 @@ impl Judge<'_> {
 
     fn attach(&mut self, wire: &v1::Attach) -> Result<(Asked, Op), Reject> {
         let attach = Attach::from_wire(wire, self.blocks.class)?;
-        self.attachments.check_free(wire.handle)?;
+        self.attachments.name(wire.handle)?;
         attach.verify(&self.setting())?;
         let handle = self.attachments.take(wire.handle)?;
         let Attach { role, version, recipient_id, vk, .. } = attach;

@@ -135,7 +135,12 @@ fn outcome_to_wire(outcome: &Result<Outcome, Reject>) -> Wire {
             link_class: class.number(),
         }),
         Ok(Outcome::Subscribed(notice)) => {
-            let notice = Some(notice_to_wire(0, notice));
+            let mut notice = notice_to_wire(0, notice);
+            // CONNECTION-41
+            if mutant!(CONNECTION_41) {
+                notice.sender_key = None;
+            }
+            let notice = Some(notice);
             Wire::Subscribed(v1::Subscribed { notice })
         }
     }

@@ -130,12 +130,14 @@ impl Connection {
         let body: bytes::Bytes = body.encode_to_vec().into();
         let input = create_input(transcript, &body);
         let claim_signature = if open { self.claim.sign(&input) } else { bytes::Bytes::new() };
+        // Beside a bundle there is no room for a chain: an Attach has carried it before.
+        let chain = if open { Vec::new() } else { recipient.chain.clone() };
         v1::Create {
             recipient_signature: recipient.now.sign(&input),
             claim_signature,
             body,
             access: bytes::Bytes::new(),
-            chain: recipient.chain.clone(),
+            chain,
         }
     }
 

@@ -1,10 +1,10 @@
 //! A whole server without a socket: the role, and a store in memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::BytesMut;
-use edgewise_spec::connection::AccessKey;
+use edgewise_spec::connection::{AccessKey, Op};
 use edgewise_spec::constants::HELLO_SECONDS;
 use edgewise_spec::error::LinkEnd;
 use edgewise_spec::frame::Class;
@@ -29,6 +29,10 @@ pub struct Server {
     pub links: BTreeMap<LinkId, ServerLink>,
     pub rng: ChaCha8Rng,
     pub limits: StoreLimits,
+    /// Every part that was accepted, by incarnation: none twice.
+    accepted: BTreeSet<(u64, u32, Vec<u8>)>,
+    /// The parts of a test are all alike.
+    pub repeats_allowed: bool,
     last_link: u32,
     wakes: Wakes,
 }
@@ -39,6 +43,11 @@ impl Server {
     }
 
     pub fn with(seed: u64, limits: Limits, password: Option<&[u8]>) -> Self {
+        // `MUTANT=CONNECTION-34 cargo test --features mutants` shows which tests notice.
+        #[cfg(feature = "mutants")]
+        if let Ok(name) = std::env::var("MUTANT") {
+            edgewise_spec::requirement::choose(&name);
+        }
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let identity = IdentityKey::generate(&mut rng);
         let (from, until) = (START.seconds() - 60, START.seconds() + 400 * 86_400);
@@ -63,6 +72,8 @@ impl Server {
             links: BTreeMap::new(),
             rng,
             limits,
+            accepted: BTreeSet::new(),
+            repeats_allowed: true,
             last_link: 0,
             wakes: Wakes::new(),
         }
@@ -84,7 +95,15 @@ impl Server {
         let Some(link) = self.links.get_mut(&id) else { return };
         let _ = link.handle_block(now, &mut self.rng, block);
         while let Some(request) = link.poll_request(now, &mut self.rng) {
+            let held = self.store.stats().parts;
             let outcome = self.store.apply(now, &request.op, &mut self.wakes);
+            if let Op::Send { by, part, .. } = &request.op
+                && self.store.stats().parts > held
+            {
+                let number = (by.incarnation, by.slot.0, part[..4].to_vec());
+                let once = self.accepted.insert(number) || self.repeats_allowed;
+                assert!(once, "a part is doubled in a living record");
+            }
             link.complete(now, request.ticket, outcome);
         }
         self.route(now);
