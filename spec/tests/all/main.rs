@@ -9,6 +9,7 @@
 
 mod audit;
 mod connection;
+mod corpus;
 mod frame;
 mod link;
 mod parameters;

@@ -1,0 +1,212 @@
+//! What each fuzz target does with its bytes, and what must hold whatever they are.
+//!
+//! The same file is part of the specification's tests, which replay the corpus, so that what was
+//! found once is looked at in every ordinary run.
+
+use std::sync::LazyLock;
+
+use arrayvec::ArrayVec;
+use bytes::Bytes;
+use edgewise_proto::v1;
+use edgewise_spec::connection::{Create, Setting, create_input};
+use edgewise_spec::frame::{
+    Class, Received, Writer, is_request, read_client_items, read_server_items,
+};
+use edgewise_spec::link::{
+    Address, Blocks, ClientHandshake, Description, EpochWindow, HandshakeParams, IdentityKey,
+    Limits, Progress, ServerHandshake, VerifiedEpoch,
+};
+use edgewise_spec::suite::{SigningKey, SuiteId};
+use edgewise_spec::time::Now;
+use prost::Message;
+use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
+
+/// The fingerprint of the server whose records and descriptions stand in the corpus, as in
+/// `conformance/vectors/link.json`.
+const FINGERPRINT: [u8; 32] = *include_bytes!("fingerprint");
+
+const NOW: Now = Now::from_seconds(7_500);
+
+static SERVER: LazyLock<HandshakeParams> = LazyLock::new(|| {
+    let identity = IdentityKey::from_seed(&[1; 32]);
+    let mut rng = ChaCha20Rng::from_seed([2; 32]);
+    let epoch = identity.sign_epoch(7, 7_000, 8_000, &mut rng);
+    HandshakeParams {
+        fingerprint: identity.fingerprint(),
+        epochs: EpochWindow::new([epoch]),
+        suites: ArrayVec::from([SuiteId::Chacha20Poly1305, SuiteId::Aes256Gcm]),
+        classes: Class::ALL.into(),
+    }
+});
+
+/// An opened block: a byte for end and class, then the block's front.
+///
+/// What is read is written again and read again, the same; a refused block hands on nothing.
+pub fn frame_read(data: &[u8]) {
+    let Some((choice, front)) = data.split_first() else { return };
+    let class = Class::ALL[usize::from(choice >> 1) % 3];
+    let at_server = choice & 1 == 0;
+    let mut text = front.to_vec();
+    text.resize(class.text_len(), 0);
+    let text = Bytes::from(text);
+    let read = |text, items: &mut Vec<_>| match at_server {
+        true => read_client_items(text, items),
+        false => read_server_items(text, items),
+    };
+    let mut items = Vec::new();
+    if read(text, &mut items).is_err() {
+        assert!(items.is_empty(), "items of a refused block");
+        return;
+    }
+    let mut again = vec![0xaa; class.text_len()];
+    let mut writer = Writer::new(&mut again);
+    let mut written = Vec::new();
+    for received in items {
+        match received {
+            Received::Unknown { tag } => assert!(tag != 0 && at_server),
+            Received::Item(item) => {
+                let body = item.body.as_ref().expect("a body");
+                assert!(item.tag != 0 || !is_request(body), "a request without a tag");
+                // A negative enum of five bytes is written in ten, so that all may not fit again.
+                if writer.push(&item).is_err() {
+                    return;
+                }
+                written.push(Received::Item(item));
+            }
+        }
+    }
+    writer.finish();
+    let mut items = Vec::new();
+    read(again.into(), &mut items).expect("what was written");
+    assert_eq!(items, written);
+}
+
+/// The text of an address: what is accepted has one spelling.
+pub fn address(data: &[u8]) {
+    let Ok(text) = core::str::from_utf8(data) else { return };
+    if let Ok(address) = text.parse::<Address>() {
+        assert_eq!(address.to_string(), text);
+    }
+}
+
+/// The front of a DescribeResponse's block: what is accepted can be described again.
+pub fn description(data: &[u8]) {
+    let mut block = data.to_vec();
+    block.resize(4_096, 0);
+    let Ok(read) = Description::read(&block, &FINGERPRINT) else { return };
+    assert!(read.limits.check().is_ok());
+    assert!(!read.epochs.is_empty());
+    let again = read.to_block().expect("it came in one block");
+    assert_eq!(Description::read(&again, &FINGERPRINT), Ok(read));
+}
+
+/// An epoch record: what is accepted keeps its bytes.
+pub fn epoch_record(data: &[u8]) {
+    if let Ok(epoch) = VerifiedEpoch::verify(data, &FINGERPRINT) {
+        assert_eq!(epoch.bytes(), data);
+        assert!(epoch.not_before() < epoch.not_after());
+    }
+}
+
+/// What a client sends before it has keys, cut into blocks: a byte for the class, then bytes.
+///
+/// Only the class's number of blocks leads to a reply, nothing to a link.
+pub fn hello(data: &[u8]) {
+    let Some((choice, bytes)) = data.split_first() else { return };
+    let class = Class::ALL[usize::from(*choice) % 3];
+    let mut rng = ChaCha20Rng::from_seed([3; 32]);
+    let mut edge = ServerHandshake::new(NOW, 10);
+    let mut replied = false;
+    let whole = choice & 0x80 == 0;
+    for (n, block) in bytes.chunks(class.block_len()).enumerate() {
+        let mut block = block.to_vec();
+        if whole {
+            block.resize(class.block_len(), 0);
+        }
+        match edge.handle_block(&SERVER, NOW, &mut rng, &mut block) {
+            Ok(Progress::More) => assert!(n + 1 < class.hello_blocks()),
+            Ok(Progress::Reply(blocks)) => {
+                assert_eq!((n + 1, replied), (class.hello_blocks(), false));
+                assert_eq!(blocks.len(), class.reply_blocks());
+                replied = true;
+            }
+            Ok(Progress::Confirmed(_)) => panic!("a link without its keys"),
+            Err(_) => return,
+        }
+    }
+}
+
+/// What a server answers to a good hello: a byte for the class, then bytes that are laid over an
+/// honest reply. Only the honest reply confirms.
+pub fn reply(data: &[u8]) {
+    let Some((choice, mask)) = data.split_first() else { return };
+    let class = Class::ALL[usize::from(*choice) % 3];
+    let (mut client, blocks) = honest(class);
+    let mut blocks: Vec<u8> = blocks.concat();
+    for (place, bit) in blocks.iter_mut().zip(mask) {
+        *place ^= bit;
+    }
+    let changed = mask.iter().take(blocks.len()).any(|bit| *bit != 0);
+    let mut confirmed: Option<Box<Blocks>> = None;
+    for block in blocks.chunks(class.block_len()) {
+        match client.handle_block(block) {
+            Ok(outcome) => confirmed = outcome,
+            Err(_) => {
+                assert!(changed, "an honest reply was refused");
+                return;
+            }
+        }
+    }
+    assert_eq!(confirmed.is_some(), !changed);
+}
+
+/// A client that has sent its hello, and the honest reply to it.
+fn honest(class: Class) -> (ClientHandshake, Vec<Bytes>) {
+    let mut rng = ChaCha20Rng::from_seed([4; 32]);
+    let epoch = SERVER.epochs.current(NOW).expect("an epoch").record().clone();
+    let suite = SuiteId::Chacha20Poly1305;
+    let (client, hello) = ClientHandshake::start(&epoch, suite, class, &mut rng);
+    let mut edge = ServerHandshake::new(NOW, 10);
+    for block in hello {
+        match edge.handle_block(&SERVER, NOW, &mut rng, &mut block.to_vec()) {
+            Ok(Progress::Reply(blocks)) => return (client, blocks),
+            Ok(_) => {}
+            Err(end) => panic!("{end:?}"),
+        }
+    }
+    panic!("no reply to a whole hello");
+}
+
+/// The recipient key whose signature [`create_body`] puts under every body, so that what stands
+/// behind the signature's check is reached too.
+#[must_use]
+pub fn recipient() -> SigningKey {
+    SigningKey::from_seed(&[5; 32])
+}
+
+/// The body of a Create, signed: what is accepted is within its lists.
+pub fn create_body(data: &[u8]) {
+    let (transcript, limits) = ([6; 32], Limits::default());
+    let setting = Setting {
+        fingerprint: &FINGERPRINT,
+        transcript: &transcript,
+        suite: SuiteId::Chacha20Poly1305,
+        class: Class::Medium,
+        limits: &limits,
+        access: None,
+        hour: 1_000,
+    };
+    let signature = recipient().sign(&create_input(&transcript, data)).to_vec();
+    let open =
+        v1::CreateBody::decode(data).is_ok_and(|body| body.state == i32::from(v1::State::Open));
+    let wire = v1::Create {
+        body: Bytes::copy_from_slice(data),
+        recipient_signature: signature.clone().into(),
+        claim_signature: if open { signature.into() } else { Bytes::new() },
+        ..v1::Create::default()
+    };
+    if let Ok(create) = Create::from_wire(&wire, &setting, 7) {
+        assert_eq!(create.sender_key.is_some(), create.state != v1::State::Open);
+        assert_eq!(create.bundle.is_empty(), create.state != v1::State::Open);
+    }
+}
