@@ -373,7 +373,7 @@ impl Session {
     }
 
     fn say_spaces(&mut self, now: Now) {
-        if !self.space_due.is_some_and(|due| due <= now) {
+        if self.space_due.is_none_or(|due| due > now) {
             return;
         }
         self.space_due = None;

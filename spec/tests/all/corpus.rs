@@ -12,8 +12,10 @@ use serde_json::Value;
 
 use crate::vector::pattern;
 
-/// Name and judge of every target.
-const TARGETS: [(&str, fn(&[u8])); 7] = [
+/// A target's name, and what it does with its bytes.
+type Target = (&'static str, fn(&[u8]));
+
+const TARGETS: [Target; 7] = [
     ("frame_read", judge::frame_read),
     ("address", judge::address),
     ("description", judge::description),
