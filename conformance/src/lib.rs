@@ -5,10 +5,20 @@
 
 pub mod case;
 pub mod cases;
+pub mod clauses;
+pub mod expectations;
 pub mod model;
+pub mod mutants;
+pub mod outcome;
 pub mod peer;
+pub mod program;
 pub mod property;
+pub mod report;
 pub mod repro;
+pub mod runner;
+#[doc(hidden)]
+pub mod shim;
 pub mod target;
+pub mod tree;
 pub mod trial;
 pub mod verdict;

@@ -10,12 +10,18 @@ pub mod suite;
 use crate::case::Case;
 
 /// The tables, in the order in which a report shows them.
-const TABLES: &[&[Case]] =
-    &[suite::CASES, frame::CASES, link::CASES, connection::CASES, rotation::CASES, error::CASES];
+const WORDS: &[&[&[Case]]] = &[
+    &[suite::CASES],
+    &[frame::CASES],
+    link::TABLES,
+    &[connection::CASES],
+    &[rotation::CASES],
+    error::TABLES,
+];
 
 /// Every case.
 pub fn all() -> impl Iterator<Item = &'static Case> {
-    TABLES.iter().copied().flatten()
+    WORDS.iter().copied().flatten().copied().flatten()
 }
 
 /// The case of an id.

@@ -240,6 +240,12 @@ impl Link {
         self.outgoing.seal(text)
     }
 
+    /// Seals an opened block with the other direction's key, as its first one.
+    #[must_use]
+    pub fn seal_as_server(&self, text: Vec<u8>) -> Vec<u8> {
+        Direction::new(self.keys.suite, self.keys.server).seal(text)
+    }
+
     /// Sends any bytes as a block; the count stays.
     ///
     /// # Errors
@@ -268,6 +274,11 @@ impl Link {
     #[must_use]
     pub fn answered(&self, tag: u32) -> Option<&Outcome> {
         self.answers.get(&tag)
+    }
+
+    /// The next item that is no Result, if it has been read already.
+    pub fn unread(&mut self) -> Option<Body> {
+        self.inbox.pop_front()
     }
 
     /// The next item that is no Result.

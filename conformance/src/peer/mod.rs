@@ -16,6 +16,7 @@ mod pair;
 pub mod show;
 mod tls;
 mod trace;
+pub mod wire;
 
 pub use address::{Address, NoAddress};
 pub use answer::Answer;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use edgewise_proto::conformance::v1::{ClockMode, ServerLimits, ServerReady, ServerStart};
 use edgewise_spec::constants::SPEC_REVISION;
+use edgewise_spec::suite::hash;
 use tokio::process::Command;
 
 use super::child::Program;
@@ -17,6 +18,8 @@ use crate::verdict::Stop;
 /// Where servers come from.
 #[derive(Clone, Debug)]
 pub enum Source {
+    /// The reference server, in this process.
+    Embedded,
     /// A server that runs already; there is only this one.
     Attached {
         /// Where it is.
@@ -53,7 +56,7 @@ impl Variant {
             spec_revision: SPEC_REVISION,
             limits: Some(ServerLimits { connections_max, ..ServerLimits::default() }),
             clock: ClockMode::Control.into(),
-            seed: bytes::Bytes::copy_from_slice(&seed.to_be_bytes()),
+            seed: bytes::Bytes::copy_from_slice(&hash(&[&seed.to_be_bytes()])),
             access_password: access_password.to_owned(),
         }
     }
@@ -96,6 +99,7 @@ pub struct Server {
 enum Hold {
     Attached,
     Program(Box<Program>),
+    Embedded(#[allow(dead_code)] crate::shim::Started),
 }
 
 impl Source {
@@ -131,6 +135,13 @@ impl Source {
                 let target = read_ready(&ready, variant)?;
                 Ok(Server { target, hold: Hold::Program(Box::new(program)) })
             }
+            Self::Embedded => {
+                let started = crate::shim::start(variant.start(seed))
+                    .await
+                    .map_err(|error| StartFault::Spawn(error.to_string()))?;
+                let target = read_ready(&started.ready, variant)?;
+                Ok(Server { target, hold: Hold::Embedded(started) })
+            }
         }
     }
 }
@@ -141,7 +152,7 @@ impl Server {
     pub fn ended(&self) -> Option<String> {
         match &self.hold {
             Hold::Program(program) => program.ended(),
-            Hold::Attached => None,
+            Hold::Attached | Hold::Embedded(_) => None,
         }
     }
 
@@ -149,7 +160,7 @@ impl Server {
     pub async fn evidence(&self) -> String {
         match &self.hold {
             Hold::Program(program) => program.evidence().await,
-            Hold::Attached => String::new(),
+            Hold::Attached | Hold::Embedded(_) => String::new(),
         }
     }
 
@@ -158,7 +169,7 @@ impl Server {
     pub fn stray(&self) -> Vec<u8> {
         match &self.hold {
             Hold::Program(program) => program.stray(),
-            Hold::Attached => Vec::new(),
+            Hold::Attached | Hold::Embedded(_) => Vec::new(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Cases of the chapter link.
+//! x
 
 use crate::case::Case;
 

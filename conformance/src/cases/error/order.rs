@@ -1,4 +1,4 @@
-//! Cases of the chapter error.
+//! x
 
 use crate::case::Case;
 

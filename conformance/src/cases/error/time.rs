@@ -1,0 +1,6 @@
+//! x
+
+use crate::case::Case;
+
+/// All of them.
+pub const CASES: &[Case] = &[];

@@ -1,0 +1,6 @@
+//! Mutants of the chapter frame.
+
+use super::Mutant;
+
+/// All of them.
+pub const MUTANTS: &[Mutant] = &[];

@@ -1,0 +1,6 @@
+//! Mutants of the chapter rotation.
+
+use super::Mutant;
+
+/// All of them.
+pub const MUTANTS: &[Mutant] = &[];

@@ -1,0 +1,53 @@
+//! `list`: every case with its clauses.
+
+use serde::Serialize;
+
+use super::Usage;
+use crate::case::{Case, Place};
+use crate::cases;
+use crate::outcome::Exit;
+use crate::report::PROFILE;
+
+#[derive(Serialize)]
+struct Line {
+    id: &'static str,
+    profile: &'static str,
+    requirements: Vec<String>,
+    needs: Vec<String>,
+    place: &'static str,
+}
+
+impl Line {
+    fn of(case: &Case) -> Self {
+        let place = match case.place {
+            Place::Shared => "shared",
+            Place::Alone => "alone",
+            Place::Quiet => "quiet",
+        };
+        let needs = case.needs.iter().map(|need| format!("{need:?}").to_lowercase()).collect();
+        let requirements = case.requirements();
+        Self { id: case.id, profile: PROFILE, requirements, needs, place }
+    }
+}
+
+/// Prints the cases.
+pub(super) fn list(json: bool) -> Result<Exit, Usage> {
+    let lines: Vec<Line> = cases::all().map(Line::of).collect();
+    if json {
+        let text =
+            serde_json::to_string_pretty(&lines).map_err(|error| Usage(error.to_string()))?;
+        anstream::println!("{text}");
+        return Ok(Exit::Conformant);
+    }
+    let width = lines.iter().map(|line| line.id.len()).max().unwrap_or_default();
+    for line in &lines {
+        let needs = if line.needs.is_empty() {
+            String::new()
+        } else {
+            format!("  needs {}", line.needs.join(", "))
+        };
+        anstream::println!("{:<width$}  {}{needs}", line.id, line.requirements.join(", "));
+    }
+    anstream::println!("{} cases", lines.len());
+    Ok(Exit::Conformant)
+}

@@ -1,0 +1,209 @@
+//! The command line: what is asked for, and how the program ends.
+
+mod explain;
+mod list;
+mod progress;
+mod prove;
+mod run;
+pub mod select;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::outcome::Exit;
+
+/// Judges an implementation of Edgewise by what it sends.
+///
+/// Without a command, everything is run against the reference server inside this program.
+#[derive(Debug, Parser)]
+#[command(name = "edgewise-conformance", version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    options: RunOptions,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Judge a server: one that runs already, or a program to be started.
+    Server(ServerOptions),
+    /// List the cases.
+    List {
+        /// How.
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
+    /// Show a clause with its cases and mutants, or a case with its clauses.
+    Explain {
+        /// `FRAME-3`, or `frame/unknown-item`.
+        what: String,
+    },
+    /// Run a failure of a property again.
+    Replay {
+        /// A file of `repro/`.
+        file: PathBuf,
+        #[command(flatten)]
+        server: ServerOptions,
+    },
+    /// Show that every mutant of the reference server is killed by its case.
+    Prove(ProveOptions),
+    /// Be the reference server under test.
+    #[command(hide = true)]
+    Serve {
+        /// The rule to break.
+        #[arg(long)]
+        mutant: Option<String>,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// One line a case.
+    Text,
+    /// An array of objects.
+    Json,
+}
+
+#[derive(Clone, Debug, Args)]
+struct ServerOptions {
+    /// Address of a server that runs already.
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "exec")]
+    attach: Option<String>,
+    /// Command that starts a server; it is told on standard input what it is to be, and says on
+    /// standard output when it is ready.
+    #[arg(long, value_name = "COMMAND")]
+    exec: Option<OsString>,
+    /// The attached server offers ConformanceControl.
+    #[arg(long, requires = "attach")]
+    control: bool,
+    /// The attached server's access password.
+    #[arg(long, requires = "attach", value_name = "PASSWORD")]
+    access_password: Option<String>,
+    #[command(flatten)]
+    options: RunOptions,
+}
+
+#[derive(Clone, Debug, Args)]
+struct RunOptions {
+    /// Cases of this profile.
+    #[arg(long, value_parser = ["core"], default_value = "core")]
+    profile: String,
+    /// Cases whose id fits; `*` stands for anything. May be repeated.
+    #[arg(long = "case", value_name = "GLOB")]
+    cases_like: Vec<String>,
+    /// From which all randomness of the suite comes.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Runs of each property.
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    cases: u32,
+    /// A warning, or a case that passed only when repeated, counts as a failure.
+    #[arg(long)]
+    strict: bool,
+    /// Cases that run side by side.
+    #[arg(long, value_name = "N")]
+    jobs: Option<usize>,
+    /// Show what went over the wire, for passes too.
+    #[arg(long)]
+    trace: bool,
+    /// Write a report: `json=PATH`.
+    #[arg(long, value_name = "FORMAT=PATH", value_parser = report_path)]
+    report: Vec<PathBuf>,
+    /// Cases that are known to fail.
+    #[arg(long, value_name = "FILE")]
+    expectations: Option<PathBuf>,
+    /// Write the expectations anew, from what is seen.
+    #[arg(long, requires = "expectations")]
+    fix: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+struct ProveOptions {
+    /// Mutants whose id fits; `*` stands for anything. May be repeated.
+    #[arg(long = "mutant", value_name = "GLOB")]
+    mutants_like: Vec<String>,
+    /// Mutants that are tried side by side.
+    #[arg(long, value_name = "N")]
+    jobs: Option<usize>,
+}
+
+fn report_path(text: &str) -> Result<PathBuf, String> {
+    match text.split_once('=') {
+        Some(("json", path)) if !path.is_empty() => Ok(PathBuf::from(path)),
+        _ => Err("only json=PATH".to_owned()),
+    }
+}
+
+/// Why the program cannot do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Usage(String);
+
+/// Reads the command line, does what it says, and ends with its exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fault(&Usage(error.to_string())),
+    };
+    let done = runtime.block_on(dispatch(cli));
+    // Links of a server under test may still be open; nobody waits for them.
+    runtime.shutdown_background();
+    match done {
+        Ok(exit) => ExitCode::from(exit as u8),
+        Err(usage) => fault(&usage),
+    }
+}
+
+fn fault(usage: &Usage) -> ExitCode {
+    anstream::eprintln!("edgewise-conformance: {usage}");
+    ExitCode::from(Exit::Harness as u8)
+}
+
+async fn dispatch(cli: Cli) -> Result<Exit, Usage> {
+    match cli.command {
+        None => run::run(&embedded(cli.options)).await,
+        Some(Command::Server(options)) => run::run(&options).await,
+        Some(Command::List { format }) => list::list(format == Format::Json),
+        Some(Command::Explain { what }) => explain::explain(&what),
+        Some(Command::Replay { file, server }) => run::replay(&file, &server).await,
+        Some(Command::Prove(options)) => prove::prove(&options).await,
+        Some(Command::Serve { mutant }) => prove::serve(mutant.as_deref()).await,
+    }
+}
+
+fn embedded(options: RunOptions) -> ServerOptions {
+    ServerOptions { attach: None, exec: None, control: false, access_password: None, options }
+}
+
+/// How many things to do side by side: cases wait more than they work.
+fn jobs(asked: Option<usize>) -> usize {
+    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    asked.unwrap_or(cores * 4).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn options_stand_with_and_without_a_command() {
+        let cli = Cli::parse_from(["edgewise-conformance", "--case", "frame/*", "--seed", "3"]);
+        assert!(cli.command.is_none());
+        assert_eq!((cli.options.cases_like.len(), cli.options.seed), (1, Some(3)));
+        let cli = Cli::try_parse_from(["edgewise-conformance", "server", "--control"]);
+        assert!(cli.is_err(), "--control says something about an attached server");
+    }
+}

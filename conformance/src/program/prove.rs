@@ -1,0 +1,198 @@
+//! `prove`: every mutant of the reference server, each against the case that must see it.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::task::JoinSet;
+
+use super::progress::Bar;
+use super::{ProveOptions, Usage, jobs, select};
+use crate::case::{Case, Place};
+use crate::cases;
+use crate::mutants::{self, Mutant};
+use crate::outcome::{Exit, Outcome};
+use crate::report::CaseReport;
+use crate::runner::{self, Plan};
+use crate::target::Source;
+use crate::trial::Settings;
+
+/// Seed of every run: a proof is the same each time.
+const SEED: u64 = 1;
+/// Runs of each property.
+const CASES: u32 = 64;
+
+/// What came of one mutant.
+struct Trialled {
+    mutant: &'static Mutant,
+    report: CaseReport,
+    millis: u128,
+}
+
+impl Trialled {
+    /// Only a verdict on what the server did is a kill; a crash, a timeout or a fault of the
+    /// suite shows nothing about the rule.
+    fn killed(&self) -> bool {
+        self.report.outcome == Outcome::Fail
+    }
+}
+
+/// Runs every selected mutant against its case.
+pub(super) async fn prove(options: &ProveOptions) -> Result<Exit, Usage> {
+    if !cfg!(feature = "mutants") {
+        let how = "this build has no mutants; run `cargo prove`";
+        return Err(Usage(how.to_owned()));
+    }
+    let names: Vec<&str> = mutants::all().map(|mutant| mutant.id).collect();
+    let names = select::select(&options.mutants_like, &names).map_err(Usage)?;
+    let selected: Vec<_> = mutants::all().filter(|mutant| names.contains(&mutant.id)).collect();
+    let mut pairs = Vec::new();
+    for mutant in selected {
+        let case = cases::find(mutant.case)
+            .ok_or_else(|| Usage(format!("{}: no case {}", mutant.id, mutant.case)))?;
+        pairs.push((mutant, case));
+    }
+    let begin = Instant::now();
+    let wanted: BTreeSet<&str> = pairs.iter().map(|(_, case)| case.id).collect();
+    let baseline: Vec<_> = cases::all().filter(|case| wanted.contains(case.id)).collect();
+    let bar = Bar::new(baseline.len() + pairs.len());
+    let sound = baseline_passes(baseline, &bar, options).await;
+    if !sound.is_empty() {
+        bar.clear();
+        for report in &sound {
+            let (expected, actual) = (report.expected.as_deref(), report.actual.as_deref());
+            anstream::println!(
+                "{} without a mutant: {} (expected {}, actual {})",
+                report.outcome.name(),
+                report.id,
+                expected.unwrap_or("-"),
+                actual.unwrap_or("-")
+            );
+        }
+        return Ok(Exit::Nonconformant);
+    }
+    let trialled = try_all(pairs, &bar, options).await?;
+    bar.clear();
+    Ok(tell(&trialled, begin))
+}
+
+/// The cases that do not pass on the server without a fault: what they see proves nothing.
+async fn baseline_passes(
+    cases: Vec<&'static Case>,
+    bar: &Bar,
+    options: &ProveOptions,
+) -> Vec<CaseReport> {
+    let plan = plan(cases, Source::Embedded, jobs(options.jobs));
+    let ran = runner::run(&plan, &mut ()).await;
+    for case in &ran.cases {
+        bar.step(&case.id, None);
+    }
+    ran.cases.into_iter().filter(|case| case.outcome != Outcome::Pass).collect()
+}
+
+async fn try_all(
+    pairs: Vec<(&'static Mutant, &'static Case)>,
+    bar: &Bar,
+    options: &ProveOptions,
+) -> Result<Vec<Trialled>, Usage> {
+    let program = std::env::current_exe().map_err(|error| Usage(error.to_string()))?;
+    let (quiet, mut pool): (Vec<_>, Vec<_>) =
+        pairs.into_iter().partition(|(_, case)| case.place == Place::Quiet);
+    pool.reverse();
+    let mut running = JoinSet::new();
+    let mut trialled = Vec::new();
+    loop {
+        while running.len() < jobs(options.jobs) {
+            let Some((mutant, case)) = pool.pop() else { break };
+            running.spawn(try_one(mutant, case, program.clone()));
+        }
+        let Some(joined) = running.join_next().await else { break };
+        let one = joined.map_err(|error| Usage(error.to_string()))?;
+        show(bar, &one);
+        trialled.push(one);
+    }
+    for (mutant, case) in quiet {
+        let one = try_one(mutant, case, program.clone()).await;
+        show(bar, &one);
+        trialled.push(one);
+    }
+    let place = |mutant: &Mutant| mutants::all().position(|other| other == mutant);
+    trialled.sort_by_key(|one| place(one.mutant));
+    Ok(trialled)
+}
+
+fn show(bar: &Bar, one: &Trialled) {
+    bar.step(one.mutant.id, (!one.killed()).then_some("not killed"));
+}
+
+async fn try_one(mutant: &'static Mutant, case: &'static Case, program: PathBuf) -> Trialled {
+    let words = vec![program.into(), "serve".into(), "--mutant".into(), mutant.id.into()];
+    let begin = Instant::now();
+    let ran = runner::run(&plan(vec![case], Source::Program(words), 1), &mut ()).await;
+    let missing = || CaseReport::plain(case.id, case.requirements(), Outcome::Notrun);
+    let report = ran
+        .cases
+        .into_iter()
+        .find(|report| report.id == case.id || report.outcome == Outcome::HarnessError)
+        .unwrap_or_else(missing);
+    Trialled { mutant, report, millis: begin.elapsed().as_millis() }
+}
+
+fn plan(cases: Vec<&'static Case>, source: Source, jobs: usize) -> Plan {
+    let repro = std::env::temp_dir().join("edgewise-prove");
+    let settings = Settings { seed: SEED, cases: CASES, replay: None, repro };
+    let rerun = format!("edgewise-conformance --seed {SEED}");
+    Plan { cases, source, settings: Arc::new(settings), jobs, traces: false, rerun }
+}
+
+fn tell(trialled: &[Trialled], begin: Instant) -> Exit {
+    let width = trialled.iter().map(|one| one.mutant.id.len()).max().unwrap_or_default();
+    for one in trialled {
+        let report = &one.report;
+        let (id, case) = (one.mutant.id, one.mutant.case);
+        if one.killed() {
+            let saw = report.actual.as_deref().unwrap_or_default().lines().next();
+            let saw = saw.unwrap_or_default();
+            anstream::println!("killed    {id:<width$}  {case}  {} ms: {saw}", one.millis);
+        } else {
+            let outcome = report.outcome.name();
+            anstream::println!("SURVIVED  {id:<width$}  {case}  {outcome}");
+            if let Some(actual) = &report.actual {
+                anstream::println!("          {actual}");
+            }
+        }
+    }
+    let killed = trialled.iter().filter(|one| one.killed()).count();
+    let seconds = begin.elapsed().as_secs_f32();
+    anstream::println!("\n{killed} of {} mutants killed in {seconds:.1} s", trialled.len());
+    if trialled.is_empty() {
+        Exit::Harness
+    } else if killed == trialled.len() {
+        Exit::Conformant
+    } else {
+        Exit::Nonconformant
+    }
+}
+
+/// Is the reference server, perhaps with one rule broken, until standard input ends.
+pub(super) async fn serve(mutant: Option<&str>) -> Result<Exit, Usage> {
+    if let Some(mutant) = mutant {
+        choose(mutant)?;
+    }
+    crate::shim::serve_stdio().await.map_err(|error| Usage(error.to_string()))?;
+    Ok(Exit::Conformant)
+}
+
+#[cfg(feature = "mutants")]
+fn choose(mutant: &str) -> Result<(), Usage> {
+    if edgewise_spec::requirement::choose(mutant) {
+        return Ok(());
+    }
+    Err(Usage("a mutant was chosen before".to_owned()))
+}
+
+#[cfg(not(feature = "mutants"))]
+fn choose(_mutant: &str) -> Result<(), Usage> {
+    Err(Usage("this build has no mutants".to_owned()))
+}

@@ -1,0 +1,168 @@
+//! A report as a tree for a terminal.
+
+use std::fmt::Write;
+
+use crate::clauses::Clause;
+use crate::outcome::Outcome;
+use crate::report::{CaseReport, Report};
+
+const RED: &str = "\u{1b}[31m";
+const GREEN: &str = "\u{1b}[32m";
+const YELLOW: &str = "\u{1b}[33m";
+const DIM: &str = "\u{1b}[2m";
+const BOLD: &str = "\u{1b}[1m";
+const PLAIN: &str = "\u{1b}[0m";
+
+/// Lines of a trace that a terminal shows; the JSON report has them all.
+const TRACE_LINES: usize = 24;
+
+/// The whole report: words, cases, and for each that is no pass what there is to know.
+#[must_use]
+pub fn draw(report: &Report, clauses: &[Clause], traces: bool) -> String {
+    let mut text = String::new();
+    let mut words: Vec<&str> = Vec::new();
+    for case in &report.cases {
+        let word = word_of(case);
+        if !words.contains(&word) {
+            words.push(word);
+        }
+    }
+    for word in words {
+        let cases: Vec<_> = report.cases.iter().filter(|case| word_of(case) == word).collect();
+        let good = cases.iter().filter(|case| case.outcome == Outcome::Pass).count();
+        let _ = writeln!(text, "{BOLD}{word}{PLAIN}  {good} of {}", cases.len());
+        for case in cases {
+            draw_case(&mut text, case, clauses, traces);
+        }
+    }
+    for stale in &report.stale {
+        let _ = writeln!(text, "{YELLOW}stale expectation{PLAIN}  {stale}");
+    }
+    text.push_str(&summary(report));
+    text
+}
+
+/// The last lines: what was judged, and how many cases had each outcome.
+#[must_use]
+pub fn summary(report: &Report) -> String {
+    let target = &report.target;
+    let name = if target.implementation.is_empty() {
+        target.place.clone()
+    } else {
+        format!("{} {}", target.implementation, target.version).trim_end().to_owned()
+    };
+    let counts: Vec<String> = Outcome::ALL
+        .iter()
+        .filter_map(|outcome| {
+            let count = report.summary.get(outcome.name()).filter(|count| **count > 0)?;
+            Some(format!("{}{count} {}{PLAIN}", colour(*outcome), outcome.name()))
+        })
+        .collect();
+    format!(
+        "\n{name}, specification revision {}, suite {}, seed {}\n{} in {:.1} s\n",
+        report.spec_revision,
+        report.suite_version,
+        report.seed,
+        counts.join(", "),
+        std::time::Duration::from_millis(report.duration_ms).as_secs_f32(),
+    )
+}
+
+fn word_of(case: &CaseReport) -> &str {
+    case.id.split('/').next().unwrap_or(&case.id)
+}
+
+fn draw_case(text: &mut String, case: &CaseReport, clauses: &[Clause], traces: bool) {
+    let outcome = case.outcome;
+    let mark = match outcome {
+        Outcome::Pass => "✓".to_owned(),
+        Outcome::Fail => "✗".to_owned(),
+        other => format!("● {}", other.name()),
+    };
+    let colour = colour(outcome);
+    let requirements = case.requirements.join(", ");
+    let _ = writeln!(
+        text,
+        "  {colour}{mark}{PLAIN} {}  {DIM}{requirements}  {} ms{PLAIN}",
+        case.id, case.duration_ms
+    );
+    let mut line = |name: &str, value: &str| {
+        let value = value.replace('\n', "\n                ");
+        let _ = writeln!(text, "      {DIM}{name:<9}{PLAIN} {value}");
+    };
+    if let Some(expected) = &case.expected {
+        line("expected", expected);
+    }
+    if let Some(actual) = &case.actual {
+        line("actual", actual);
+    }
+    if let Some(note) = &case.note {
+        line("note", note);
+    }
+    if outcome.is_against(true) {
+        for id in &case.requirements {
+            if let Some(clause) = clauses.iter().find(|clause| clause.id == *id) {
+                line("clause", &clause.to_string());
+            }
+        }
+    }
+    let wanted = traces || (outcome != Outcome::Unsupported && outcome != Outcome::Xfail);
+    if let Some(trace) = case.trace.as_ref().filter(|_| wanted) {
+        let shown = if traces { trace.len() } else { TRACE_LINES };
+        let skipped = trace.len().saturating_sub(shown);
+        if skipped > 0 {
+            line("trace", &format!("… {skipped} lines before; --trace shows them"));
+        }
+        for event in trace.iter().skip(skipped) {
+            line("trace", event);
+        }
+    }
+    if let Some(rerun) = &case.rerun {
+        line("rerun", rerun);
+    }
+}
+
+const fn colour(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Pass | Outcome::Info => GREEN,
+        Outcome::Warn
+        | Outcome::Unsupported
+        | Outcome::Xfail
+        | Outcome::Flaky
+        | Outcome::Notrun => YELLOW,
+        _ => RED,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::TargetReport;
+
+    #[test]
+    fn a_failure_says_all_that_is_known() {
+        let clauses = crate::clauses::read("frame", "**FRAME-1** (server; wire) It MUST be so.");
+        let case = CaseReport {
+            expected: Some("Done".into()),
+            actual: Some("nothing for 5 s".into()),
+            trace: Some(vec!["1 → Send".into()]),
+            rerun: Some("edgewise-conformance --case frame/x".into()),
+            ..CaseReport::plain("frame/x", vec!["FRAME-1".into()], Outcome::Fail)
+        };
+        let report = Report::new(TargetReport::default(), 3, vec![case]);
+        let text = draw(&report, &clauses.unwrap(), false);
+        for part in [
+            "✗",
+            "frame/x",
+            "Done",
+            "nothing for 5 s",
+            "FRAME-1 (server; wire) It MUST be so.",
+            "1 → Send",
+            "edgewise-conformance --case frame/x",
+            "1 fail",
+            "seed 3",
+        ] {
+            assert!(text.contains(part), "no {part:?} in\n{text}");
+        }
+    }
+}
