@@ -379,7 +379,8 @@ async fn acknowledge_has_no_answer(t: &mut Trial) -> Verdict {
     pair.send(part).await?;
     pair.subscribe(4).await?;
     let sequence = pair.recipient.deliver().await?.sequence;
-    for (handle, through) in [(pair.recipient_handle, sequence), (pair.recipient_handle, 99), (9, 1)]
+    for (handle, through) in
+        [(pair.recipient_handle, sequence), (pair.recipient_handle, 99), (9, 1)]
     {
         let acknowledge = v1::Acknowledge { handle, through };
         let tag = pair.recipient.tag();

@@ -5,6 +5,7 @@ pub mod error;
 pub mod frame;
 pub mod link;
 pub mod rotation;
+pub mod suite;
 
 /// One fault of the reference server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,8 +33,14 @@ macro_rules! kills {
     };
 }
 
-const TABLES: &[&[Mutant]] =
-    &[frame::MUTANTS, link::MUTANTS, connection::MUTANTS, rotation::MUTANTS, error::MUTANTS];
+const TABLES: &[&[Mutant]] = &[
+    suite::MUTANTS,
+    frame::MUTANTS,
+    link::MUTANTS,
+    connection::MUTANTS,
+    rotation::MUTANTS,
+    error::MUTANTS,
+];
 
 /// Every mutant, in the order of the chapters.
 pub fn all() -> impl Iterator<Item = &'static Mutant> {

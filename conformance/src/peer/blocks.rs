@@ -89,11 +89,11 @@ pub fn write_item(text: &mut Vec<u8>, item: &[u8]) {
     text.extend(item);
 }
 
-/// The items of an opened block of a server (FRAME-13).
+/// The items of an opened block of a server (FRAME-13), each with its bytes.
 ///
 /// # Errors
 /// What is wrong with the block.
-pub fn read_items(text: Vec<u8>) -> Result<Vec<Item>, String> {
+pub fn read_items(text: Vec<u8>) -> Result<Vec<(Item, Bytes)>, String> {
     let mut rest = Bytes::from(text);
     let mut items = Vec::new();
     while rest.len() >= ITEM_PREFIX {
@@ -110,7 +110,7 @@ pub fn read_items(text: Vec<u8>) -> Result<Vec<Item>, String> {
         if !from_server(&item) {
             return Err(format!("no item of a server: {}", hex::encode(&bytes)));
         }
-        items.push(item);
+        items.push((item, bytes));
     }
     if rest.iter().any(|byte| *byte != 0) {
         return Err("bytes after the end that are not zero".to_owned());
@@ -158,7 +158,7 @@ mod tests {
         let space = Item { tag: 0, body: Some(Body::Space(Space { handle: 3 })) };
         let mut text = write_items(std::slice::from_ref(&space));
         text.resize(100, 0);
-        assert_eq!(read_items(text.clone()).unwrap(), [space]);
+        assert_eq!(read_items(text.clone()).unwrap()[0].0, space);
         text[99] = 1;
         assert!(read_items(text).unwrap_err().contains("after the end"));
         assert!(read_items(vec![0, 9, 1]).unwrap_err().contains("9 bytes where 1"));

@@ -16,6 +16,7 @@ use super::connection::{Connection, Role};
 use super::hello::{Hello, Keys};
 use super::show;
 use super::trace::What;
+use super::wire;
 use crate::verdict::{Stop, Verdict};
 
 /// One link, from the client's end.
@@ -30,6 +31,7 @@ pub struct Link {
     unanswered: HashSet<u32>,
     answers: HashMap<u32, Outcome>,
     inbox: VecDeque<Body>,
+    last_result: (u32, Bytes),
     goodbye: Option<i32>,
     ending: Option<Ending>,
     next_tag: u32,
@@ -94,6 +96,7 @@ impl Link {
             unanswered: HashSet::new(),
             answers: HashMap::new(),
             inbox: VecDeque::new(),
+            last_result: (0, Bytes::new()),
             goodbye: None,
             ending: None,
             next_tag: 1,
@@ -274,6 +277,16 @@ impl Link {
     #[must_use]
     pub fn answered(&self, tag: u32) -> Option<&Outcome> {
         self.answers.get(&tag)
+    }
+
+    /// The bytes of the Result read last but for its tag, if it is the one of this tag: the item
+    /// as it came, without the field of number 1 at its beginning.
+    #[must_use]
+    pub fn untagged(&self, tag: u32) -> Option<Bytes> {
+        let (last, bytes) = &self.last_result;
+        let field = wire::number(1, u64::from(tag));
+        let rest = bytes.strip_prefix(&field[..]).filter(|_| *last == tag)?;
+        Some(bytes.slice_ref(rest))
     }
 
     /// The next item that is no Result, if it has been read already.
@@ -502,9 +515,13 @@ impl Link {
         };
         let items = read_items(text)
             .map_err(|wrong| Stop::fail("whole items, an end and zeros (FRAME-13)", wrong))?;
-        self.carrier.record(What::Received(items.clone()));
+        let shown = items.iter().map(|(item, _)| item.clone()).collect();
+        self.carrier.record(What::Received(shown));
         let count = items.len();
-        for (place, item) in items.into_iter().enumerate() {
+        for (place, (item, bytes)) in items.into_iter().enumerate() {
+            if matches!(item.body, Some(Body::Result(_))) {
+                self.last_result = (item.tag, bytes);
+            }
             self.sort(item, place + 1 == count)?;
         }
         Ok(())

@@ -84,8 +84,11 @@ fn files_are_short_and_named_after_what_they_hold() {
         let lines = std::fs::read_to_string(&path).unwrap().lines().count();
         assert!(lines <= FILE_LINES_MAX, "{}: {lines} lines", path.display());
         let stem = path.file_stem().unwrap().to_str().unwrap();
-        let stem =
-            if stem == "mod" { path.parent().unwrap().file_name().unwrap().to_str().unwrap() } else { stem };
+        let stem = if stem == "mod" {
+            path.parent().unwrap().file_name().unwrap().to_str().unwrap()
+        } else {
+            stem
+        };
         for vague in ["util", "utils", "common", "helper", "helpers", "misc"] {
             assert_ne!(stem, vague, "{} says nothing about what it holds", path.display());
         }

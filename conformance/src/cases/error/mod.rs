@@ -3,6 +3,7 @@
 pub mod effect;
 pub mod order;
 pub mod refusal;
+pub mod strangers;
 pub mod time;
 
 use crate::case::Case;

@@ -45,7 +45,9 @@ async fn too_many_half_open(t: &mut Trial) -> Verdict {
         Heard::End(ending) => {
             return Err(Stop::fail("bare status RESOURCE_EXHAUSTED (8)", ending.to_string()));
         }
-        Heard::Message(_) => return Err(Stop::fail("bare status RESOURCE_EXHAUSTED (8)", "a block")),
+        Heard::Message(_) => {
+            return Err(Stop::fail("bare status RESOURCE_EXHAUSTED (8)", "a block"));
+        }
     }
     drop(http);
     // Links that were there before go on.

@@ -35,16 +35,14 @@ async fn description_holds_the_epoch(t: &mut Trial) -> Verdict {
             "a record of another identity key"
         );
         let message = [&lp(labels::LINK_EPOCH)[..], signed].concat();
-        let signature =
-            signature.try_into().map_err(|_| Stop::harness("length of a signature"))?;
+        let signature = signature.try_into().map_err(|_| Stop::harness("length of a signature"))?;
         identity
             .verify(&message, signature)
             .map_err(|error| Stop::fail(expected, error.to_string()))?;
     }
     let now = t.now().seconds();
-    let valid = |record: &Bytes| {
-        life(record).is_some_and(|(from, until)| (from..until).contains(&now))
-    };
+    let valid =
+        |record: &Bytes| life(record).is_some_and(|(from, until)| (from..until).contains(&now));
     ensure!(
         description.epochs.iter().any(valid),
         "the record of the current epoch",

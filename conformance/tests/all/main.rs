@@ -1,0 +1,5 @@
+//! Everything that is tested across crates, as one program.
+
+mod house;
+mod run;
+mod trace;

@@ -1,0 +1,311 @@
+//! The join: clause ↔ case ↔ code ↔ mutant ↔ vector. `run.rs` holds that each case is emitted.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use edgewise_conformance::clauses::{self, Clause, Evidence};
+use edgewise_conformance::{cases, mutants};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn all_clauses() -> Vec<Clause> {
+    clauses::all().unwrap()
+}
+
+fn ids(clauses: &[Clause]) -> BTreeSet<&str> {
+    clauses.iter().map(|clause| clause.id.as_str()).collect()
+}
+
+/// The files below a folder whose names end so.
+fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path, ending));
+        } else if path.to_string_lossy().ends_with(ending) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The code that keeps the clauses: the core and both references.
+fn sources() -> Vec<(PathBuf, String)> {
+    let folders = ["spec/src", "reference-server/src", "reference-client/src"];
+    let paths = folders.iter().flat_map(|folder| files(&root().join(folder), ".rs"));
+    paths.map(|path| (path.clone(), std::fs::read_to_string(path).unwrap())).collect()
+}
+
+/// A place where code names a clause.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Citation {
+    /// `require!(FRAME_5, …)`: `FRAME-5`.
+    Required(String),
+    /// `mutant!(FRAME_13, "padding")`: `FRAME-13/padding`.
+    Mutant(String),
+    /// `// FRAME-5`, or the same in a doc comment: `FRAME-5`.
+    Comment(String),
+}
+
+/// Everything that a file cites; what stands in its tests is no citation.
+fn citations(text: &str) -> Vec<Citation> {
+    let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+    let mut found = Vec::new();
+    for (macro_name, is_mutant) in [("require!(", false), ("mutant!(", true)] {
+        for part in code.split(macro_name).skip(1) {
+            let name: String = part
+                .trim_start()
+                .chars()
+                .take_while(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || *c == '_')
+                .collect();
+            let Some((word, number)) = name.split_once('_') else { continue };
+            let id = format!("{word}-{number}");
+            let rest = part.trim_start().get(name.len()..).unwrap_or_default();
+            let variant = rest.trim_start().strip_prefix(',').map(str::trim_start);
+            let variant = variant.and_then(|rest| rest.strip_prefix('"')?.split('"').next());
+            found.push(match (is_mutant, variant) {
+                (true, Some(variant)) => Citation::Mutant(format!("{id}/{variant}")),
+                (true, None) => Citation::Mutant(id),
+                (false, _) => Citation::Required(id),
+            });
+        }
+    }
+    for line in code.lines() {
+        let Some((_, comment)) = line.split_once("//") else { continue };
+        found.extend(ids_in(comment).into_iter().map(Citation::Comment));
+    }
+    found
+}
+
+/// The clause ids in a text: `FRAME-3`, and all of `LINK-16 to LINK-18`.
+fn ids_in(text: &str) -> Vec<String> {
+    let words: Vec<&str> = text
+        .split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'))
+        .filter(|word| !word.is_empty())
+        .collect();
+    let parse = |word: &str| {
+        let (name, number) = word.split_once('-')?;
+        let known = clauses::CHAPTERS.iter().any(|(word, _)| word.to_uppercase() == name);
+        known.then_some(())?;
+        Some((name.to_owned(), number.parse::<u32>().ok()?))
+    };
+    let mut found = Vec::new();
+    for (place, word) in words.iter().enumerate() {
+        let Some((name, number)) = parse(word) else { continue };
+        found.push(format!("{name}-{number}"));
+        if words.get(place + 1) == Some(&"to")
+            && let Some((_, last)) = words.get(place + 2).and_then(|word| parse(word))
+        {
+            found.extend((number + 1..last).map(|number| format!("{name}-{number}")));
+        }
+    }
+    found
+}
+
+/// What a file of the form `ID: reason` holds.
+fn reasons(name: &str) -> BTreeMap<String, String> {
+    let text = std::fs::read_to_string(root().join("conformance/tests/all").join(name)).unwrap();
+    let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines
+        .map(|line| {
+            let (id, reason) = line.split_once(": ").expect(line);
+            assert!(reason.len() > 20, "{id}: that is no reason: {reason}");
+            (id.to_owned(), reason.to_owned())
+        })
+        .collect()
+}
+
+/// What a set of clauses lacks, but for those with a written reason; a reason for a clause that
+/// lacks nothing is a fault too.
+fn lacking(missing: Vec<String>, reasons: &BTreeMap<String, String>) -> Vec<String> {
+    let needless = reasons.keys().filter(|id| !missing.contains(id));
+    let needless: Vec<_> = needless.map(|id| format!("{id}: the reason is not needed")).collect();
+    let missing = missing.into_iter().filter(|id| !reasons.contains_key(id));
+    missing.chain(needless).collect()
+}
+
+#[test]
+fn every_clause_is_one_sentence_with_one_keyword() {
+    let clauses = all_clauses();
+    assert!(clauses.len() > 100, "{} clauses", clauses.len());
+    let mut seen = BTreeSet::new();
+    for clause in &clauses {
+        assert!(seen.insert(&clause.id), "{} stands twice", clause.id);
+        let (word, number) = clause.id.split_once('-').unwrap();
+        assert_eq!(word.to_lowercase(), clause.word, "{} in another chapter", clause.id);
+        assert!(number.parse::<u32>().is_ok_and(|n| n > 0), "{}", clause.id);
+        assert_eq!(clause.keywords().len(), 1, "{clause}");
+        assert!(clause.text.ends_with('.'), "{clause}");
+    }
+}
+
+/// Normative words stand in clauses alone.
+#[test]
+fn prose_has_no_keywords() {
+    for (word, text) in clauses::CHAPTERS {
+        let clauses = clauses::read(word, text).unwrap();
+        let mut prose = text.replace('\n', " ");
+        for clause in &clauses {
+            prose = prose.replace(&clause.text, " ");
+        }
+        for keyword in ["MUST", "SHALL", "SHOULD", "REQUIRED", "RECOMMENDED"] {
+            let found = prose.split(|c: char| !c.is_ascii_alphabetic()).any(|w| w == keyword);
+            assert!(!found, "{word}.md: {keyword} outside of a clause");
+        }
+    }
+}
+
+#[test]
+fn every_case_names_clauses_that_exist_and_are_seen_on_the_wire() {
+    let clauses = all_clauses();
+    let mut seen = BTreeSet::new();
+    for case in cases::all() {
+        assert!(seen.insert(case.id), "{} stands twice", case.id);
+        assert!(clauses::CHAPTERS.iter().any(|(word, _)| *word == case.word()), "{}", case.id);
+        for id in case.requirements() {
+            let clause = clauses.iter().find(|clause| clause.id == id);
+            let clause = clause.unwrap_or_else(|| panic!("{}: no clause {id}", case.id));
+            assert!(clause.is_for_servers(), "{}: {clause} is not seen on a wire", case.id);
+        }
+    }
+}
+
+#[test]
+fn every_clause_for_servers_has_a_case() {
+    let judged: BTreeSet<String> = cases::all().flat_map(|case| case.requirements()).collect();
+    let clauses = all_clauses();
+    let missing = clauses.iter().filter(|clause| clause.is_for_servers());
+    let missing = missing.filter(|clause| !judged.contains(&clause.id));
+    let missing = missing.map(|clause| clause.id.clone()).collect();
+    let lacking = lacking(missing, &reasons("no-case.txt"));
+    assert!(lacking.is_empty(), "without a case: {lacking:#?}");
+}
+
+#[test]
+fn every_clause_for_servers_has_a_mutant() {
+    let broken: BTreeSet<&str> = mutants::all().map(mutants::Mutant::clause).collect();
+    let clauses = all_clauses();
+    let missing = clauses.iter().filter(|clause| clause.is_for_servers());
+    let missing = missing.filter(|clause| !broken.contains(clause.id.as_str()));
+    let missing = missing.map(|clause| clause.id.clone()).collect();
+    let lacking = lacking(missing, &reasons("no-mutant.txt"));
+    assert!(lacking.is_empty(), "without a mutant: {lacking:#?}");
+}
+
+/// A mutant that code can be told to be, and the table's line for it, need one another.
+#[test]
+fn mutants_of_the_table_and_of_the_code_are_the_same() {
+    let clauses = all_clauses();
+    let mut there = BTreeSet::new();
+    for (_, text) in sources() {
+        for citation in citations(&text) {
+            if let Citation::Required(id) | Citation::Mutant(id) = citation {
+                there.insert(id);
+            }
+        }
+    }
+    let mut listed = BTreeSet::new();
+    for mutant in mutants::all() {
+        assert!(listed.insert(mutant.id.to_owned()), "{} stands twice", mutant.id);
+        assert!(there.contains(mutant.id), "{}: no code can be it", mutant.id);
+        let case = cases::find(mutant.case);
+        let case = case.unwrap_or_else(|| panic!("{}: no case {}", mutant.id, mutant.case));
+        let judged = case.requirements().iter().any(|id| id == mutant.clause());
+        assert!(judged, "{}: {} does not judge that clause", mutant.id, case.id);
+    }
+    let for_servers = |id: &String| {
+        let clause = id.split('/').next().unwrap_or_default();
+        clauses.iter().any(|known| known.id == clause && known.is_for_servers())
+    };
+    let orphans: Vec<_> =
+        there.iter().filter(|id| for_servers(id) && !listed.contains(*id)).collect();
+    assert!(orphans.is_empty(), "in code, and never tried: {orphans:#?}");
+}
+
+#[test]
+fn code_cites_only_clauses_that_exist() {
+    let clauses = all_clauses();
+    let known = ids(&clauses);
+    for (path, text) in sources() {
+        for citation in citations(&text) {
+            let (Citation::Required(id) | Citation::Mutant(id) | Citation::Comment(id)) = citation;
+            let id = id.split('/').next().unwrap_or_default();
+            assert!(known.contains(id), "{}: there is no {id}", path.display());
+        }
+    }
+}
+
+#[test]
+fn every_clause_is_cited_where_it_is_kept() {
+    let mut cited = BTreeSet::new();
+    for (_, text) in sources() {
+        for citation in citations(&text) {
+            let (Citation::Required(id) | Citation::Mutant(id) | Citation::Comment(id)) = citation;
+            cited.insert(id.split('/').next().unwrap_or_default().to_owned());
+        }
+    }
+    let clauses = all_clauses();
+    let missing = clauses.iter().filter(|clause| clause.evidence != Evidence::Review);
+    let missing = missing.filter(|clause| !cited.contains(&clause.id));
+    let missing: Vec<_> = missing.map(|clause| &clause.id).collect();
+    assert!(missing.is_empty(), "no code cites: {missing:#?}");
+}
+
+/// Everything under a `requirements` key of the vector files.
+fn in_vectors(value: &serde_json::Value, found: &mut BTreeSet<String>) {
+    match value {
+        serde_json::Value::Object(fields) => {
+            for (name, value) in fields {
+                if name == "requirements" {
+                    let ids = value.as_array().unwrap().iter();
+                    found.extend(ids.map(|id| id.as_str().unwrap().to_owned()));
+                } else {
+                    in_vectors(value, found);
+                }
+            }
+        }
+        serde_json::Value::Array(values) => {
+            values.iter().for_each(|value| in_vectors(value, found));
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn every_clause_of_evidence_vector_stands_in_a_vector_file() {
+    let mut found = BTreeSet::new();
+    for path in files(&root().join("conformance/vectors"), ".json") {
+        if path.to_string_lossy().ends_with(".schema.json") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        in_vectors(&serde_json::from_str(&text).unwrap(), &mut found);
+    }
+    let clauses = all_clauses();
+    let missing = clauses.iter().filter(|clause| clause.evidence == Evidence::Vector);
+    let missing = missing.filter(|clause| !found.contains(&clause.id));
+    let missing: Vec<_> = missing.map(|clause| &clause.id).collect();
+    assert!(missing.is_empty(), "in no vector file: {missing:#?}");
+    let known = ids(&clauses);
+    let strange: Vec<_> = found.iter().filter(|id| !known.contains(id.as_str())).collect();
+    assert!(strange.is_empty(), "vectors name clauses that do not exist: {strange:#?}");
+}
+
+#[test]
+fn citations_are_found_however_they_are_written() {
+    let text = "require!(\n  FRAME_5, x, y);\nif mutant!(FRAME_13, \"padding\") {} // LINK-16 to \
+                LINK-18\n/// Of (FRAME-7).\n#[cfg(test)]\nmod tests { // FRAME-99\n }";
+    let expected = [
+        Citation::Required("FRAME-5".into()),
+        Citation::Mutant("FRAME-13/padding".into()),
+        Citation::Comment("LINK-16".into()),
+        Citation::Comment("LINK-17".into()),
+        Citation::Comment("LINK-18".into()),
+        Citation::Comment("FRAME-7".into()),
+    ];
+    assert_eq!(citations(text), expected);
+}
