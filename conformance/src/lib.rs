@@ -16,8 +16,6 @@ pub mod property;
 pub mod report;
 pub mod repro;
 pub mod runner;
-#[doc(hidden)]
-pub mod shim;
 pub mod target;
 pub mod tree;
 pub mod trial;

@@ -180,7 +180,7 @@ pub(super) async fn serve(mutant: Option<&str>) -> Result<Exit, Usage> {
     if let Some(mutant) = mutant {
         choose(mutant)?;
     }
-    crate::shim::serve_stdio().await.map_err(|error| Usage(error.to_string()))?;
+    edgewise_server::conformance::serve_stdio().await.map_err(|error| Usage(error.to_string()))?;
     Ok(Exit::Conformant)
 }
 

@@ -99,7 +99,7 @@ pub struct Server {
 enum Hold {
     Attached,
     Program(Box<Program>),
-    Embedded(#[allow(dead_code)] crate::shim::Started),
+    Embedded(#[allow(dead_code)] edgewise_server::conformance::Started),
 }
 
 impl Source {
@@ -136,7 +136,7 @@ impl Source {
                 Ok(Server { target, hold: Hold::Program(Box::new(program)) })
             }
             Self::Embedded => {
-                let started = crate::shim::start(variant.start(seed))
+                let started = edgewise_server::conformance::start(variant.start(seed))
                     .await
                     .map_err(|error| StartFault::Spawn(error.to_string()))?;
                 let target = read_ready(&started.ready, variant)?;
