@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use edgewise_proto::v1::Frame;
 use h2::client::{ResponseFuture, SendRequest};
-use h2::{Reason, RecvStream, SendStream};
+use h2::{Ping, PingPong, Reason, RecvStream, SendStream};
 use http::{HeaderMap, Request};
 use prost::Message;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -27,11 +27,17 @@ pub const PATIENCE: Duration = Duration::from_secs(5);
 pub const OPEN: &str = "/edgewise.v1.LinkService/Open";
 
 /// One HTTP/2 connection. Dropping it drops the TCP connection and every stream.
-#[derive(Debug)]
 pub struct Http {
     requests: SendRequest<Bytes>,
+    ping: Option<PingPong>,
     driver: AbortHandle,
     base: String,
+}
+
+impl std::fmt::Debug for Http {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Http").field("base", &self.base).finish_non_exhaustive()
+    }
 }
 
 impl Drop for Http {
@@ -71,18 +77,28 @@ impl Http {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let (requests, connection) = h2::client::handshake(socket).await?;
+        let (requests, mut connection) = h2::client::handshake(socket).await?;
+        let ping = connection.ping_pong();
         let driver = tokio::spawn(async move {
             // An error of the connection shows on its streams.
             let _ = connection.await;
         });
-        Ok(Self { requests, driver: driver.abort_handle(), base })
+        Ok(Self { requests, ping, driver: driver.abort_handle(), base })
     }
 
-    /// Streams that the server allows at once on this connection.
-    #[must_use]
-    pub fn streams_max(&self) -> usize {
-        self.requests.current_max_send_streams()
+    /// Streams that the server allows at once on this connection, once it has said so.
+    ///
+    /// # Errors
+    /// [`Stop::Unreachable`] where the connection is gone.
+    pub async fn streams_max(&mut self) -> Result<usize, Stop> {
+        if let Some(mut ping) = self.ping.take() {
+            // The answer comes behind the server's settings.
+            timeout(PATIENCE, ping.ping(Ping::opaque()))
+                .await
+                .map_err(|_| Stop::unreachable("no answer to a ping"))?
+                .map_err(|error| Stop::unreachable(format!("ping: {error}")))?;
+        }
+        Ok(self.requests.current_max_send_streams())
     }
 
     /// Begins a call of the method at `path`.

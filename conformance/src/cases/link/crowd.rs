@@ -19,8 +19,8 @@ const STREAMS_MAX: usize = 64;
 
 /// Opens a stream on the connection at hand, or on a new one when that is full.
 async fn open_another(t: &Trial, https: &mut Vec<(Http, usize)>) -> Result<Carrier, Stop> {
-    let full = match https.last() {
-        Some((http, streams)) => *streams >= http.streams_max().min(STREAMS_MAX),
+    let full = match https.last_mut() {
+        Some((http, streams)) => *streams >= http.streams_max().await?.min(STREAMS_MAX),
         None => true,
     };
     if full {
