@@ -11,6 +11,7 @@ mod audit;
 mod connection;
 mod corpus;
 mod frame;
+mod knowledge;
 mod link;
 mod parameters;
 mod rotation;

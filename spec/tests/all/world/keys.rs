@@ -15,7 +15,7 @@ use super::server::START;
 /// A key with its life.
 #[derive(Clone)]
 pub struct Key {
-    seed: [u8; 32],
+    pub seed: [u8; 32],
     pub record: KeyRecord,
 }
 

@@ -1,5 +1,7 @@
 //! A client's link to a server of the world, asked one request at a time.
 
+use std::fmt::Write as _;
+
 use bytes::BytesMut;
 use edgewise_proto::v1;
 use edgewise_proto::v1::Role;
@@ -18,6 +20,10 @@ pub struct Peer {
     pub id: LinkId,
     pub events: Vec<Event>,
     pub end: Option<LinkEnd>,
+    /// Everything that went over the wire, as a network observer sees it.
+    pub wire: Vec<u8>,
+    /// Everything that was told, as the client reads it.
+    pub learned: String,
     tokens: u64,
 }
 
@@ -27,7 +33,15 @@ impl Peer {
         let suite = SuiteId::Chacha20Poly1305;
         let link = ClientLink::open(&server.epoch, suite, class, now, &mut server.rng);
         let id = server.open(now);
-        let mut peer = Self { link, id, events: Vec::new(), end: None, tokens: 0 };
+        let mut peer = Self {
+            link,
+            id,
+            events: Vec::new(),
+            end: None,
+            wire: Vec::new(),
+            learned: String::new(),
+            tokens: 0,
+        };
         peer.turn(server, now);
         assert!(matches!(peer.events.first(), Some(Event::Opened)), "{:?}", peer.events);
         peer.events.clear();
@@ -45,12 +59,17 @@ impl Peer {
             let mut out = BytesMut::new();
             if self.link.poll_block(now, &mut out) != Filled::Nothing && !out.is_empty() {
                 idle = false;
+                self.wire.extend_from_slice(&out);
                 server.handle_block(now, self.id, out);
             }
             let (block, end) = server.poll_block(now, self.id);
             if let Some(block) = block {
                 idle = false;
-                let _ = self.link.handle_block(now, block, &mut self.events);
+                self.wire.extend_from_slice(&block);
+                let mut events = Vec::new();
+                let _ = self.link.handle_block(now, block, &mut events);
+                let _ = write!(self.learned, "{events:?}");
+                self.events.append(&mut events);
             }
             self.end = self.end.or(end);
             if idle {

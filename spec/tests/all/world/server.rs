@@ -1,6 +1,7 @@
 //! A whole server without a socket: the role, and a store in memory.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use bytes::BytesMut;
@@ -33,6 +34,8 @@ pub struct Server {
     accepted: BTreeSet<(u64, u32, Vec<u8>)>,
     /// The parts of a test are all alike.
     pub repeats_allowed: bool,
+    /// Everything that was asked, as the server reads it (spec/README.md, who may know what).
+    pub learned: Option<String>,
     last_link: u32,
     wakes: Wakes,
 }
@@ -74,6 +77,7 @@ impl Server {
             limits,
             accepted: BTreeSet::new(),
             repeats_allowed: true,
+            learned: None,
             last_link: 0,
             wakes: Wakes::new(),
         }
@@ -96,6 +100,9 @@ impl Server {
         let _ = link.handle_block(now, &mut self.rng, block);
         while let Some(request) = link.poll_request(now, &mut self.rng) {
             let held = self.store.stats().parts;
+            if let Some(learned) = &mut self.learned {
+                let _ = write!(learned, "{:?}", request.op);
+            }
             let outcome = self.store.apply(now, &request.op, &mut self.wakes);
             if let Op::Send { by, part, .. } = &request.op
                 && self.store.stats().parts > held
