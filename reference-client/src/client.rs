@@ -73,7 +73,7 @@ impl From<Class> for Open {
 /// One isolation context.
 ///
 /// Links and descriptions of one client are never used by another, so that a server cannot tell
-/// by them that two clients belong to one person (LINK-43). Make one client a context, and
+/// by them that two clients belong to one person (LINK-49). Make one client a context, and
 /// clone it inside the context.
 ///
 /// ```no_run

@@ -245,6 +245,12 @@ impl Link {
         }
     }
 
+    /// Whether the link is over.
+    #[must_use]
+    pub fn is_ended(&self) -> bool {
+        self.over.borrow().is_some()
+    }
+
     /// Ends the link with a goodbye, after everything that was submitted before.
     pub async fn close(self) {
         if self.command(Command::Close).await.is_ok() {

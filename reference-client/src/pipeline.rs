@@ -179,7 +179,7 @@ impl Pipeline {
         now: Now,
         events: &mut Vec<Event>,
     ) -> Result<bool, Error> {
-        // LINK-39: whatever waits to go out, what has come is taken.
+        // LINK-47: whatever waits to go out, what has come is taken.
         while let Poll::Ready(incoming) = self.stream.poll_incoming(cx) {
             match incoming? {
                 Incoming::Block(block) => match self.link.handle_block(now, block, events) {

@@ -76,7 +76,7 @@ pub enum Filled {
 ///
 /// Requests queue until a block is filled, so that several ride together; a block is filled,
 /// padded and sealed only when the carrier can take it. Incoming blocks are taken whatever waits
-/// to go out (LINK-39).
+/// to go out (LINK-47).
 #[derive(Debug)]
 pub struct ClientLink {
     class: Class,
@@ -193,7 +193,7 @@ impl ClientLink {
     /// link ends before: then nothing is known of its effect.
     ///
     /// # Errors
-    /// [`Misuse::TooManyRequests`] while [`room`](Self::room) is 0 (LINK-38),
+    /// [`Misuse::TooManyRequests`] while [`room`](Self::room) is 0 (LINK-46),
     /// [`Misuse::ItemTooLong`] if the request fits no block of the class, [`Misuse::NotOpen`]
     /// unless the link is open.
     pub fn submit(&mut self, token: u64, request: Request) -> Result<(), Misuse> {
@@ -316,7 +316,7 @@ impl ClientLink {
         match body {
             Body::Result(result) => {
                 let answer = result.outcome.and_then(|outcome| self.requests.answer(tag, outcome));
-                require!(LINK_40, answer.is_some(), malformed);
+                require!(LINK_48, answer.is_some(), malformed);
                 let Some((pending, result)) = answer else { return Ok(()) };
                 match (pending.kind, &result) {
                     (Kind::Attach, Err(_)) | (Kind::Detach, Ok(_)) => {

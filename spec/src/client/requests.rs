@@ -146,7 +146,7 @@ impl Requests {
         item_len_max: usize,
         now: Now,
     ) -> Result<(), Misuse> {
-        // FRAME-20, LINK-38: the lowest tag that no unanswered request has, of REQUESTS_MAX.
+        // FRAME-20, LINK-46: the lowest tag that no unanswered request has, of REQUESTS_MAX.
         let slot = self.taken.trailing_ones();
         let Some(entry) = self.pending.get_mut(slot as usize) else {
             return Err(Misuse::TooManyRequests);

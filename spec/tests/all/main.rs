@@ -8,6 +8,7 @@
 )]
 
 mod audit;
+mod client;
 mod connection;
 mod corpus;
 mod frame;

@@ -110,7 +110,7 @@ impl RecipientEnd {
             }
             (Reject::Refused, Some(next)) => self.phase = Phase::Idle(Next::Attach(next)),
             (_, Some(Try::Before)) => self.phase = Phase::Idle(Next::Attach(Try::Before)),
-            // CONNECTION-68: nobody else can have changed the key, so the server has lost the
+            // CONNECTION-67: nobody else can have changed the key, so the server has lost the
             // record; restored and refused again, it contradicts itself for now.
             (Reject::Refused, None) if self.restored => {
                 self.restored = false;

@@ -242,10 +242,10 @@ impl RecipientEnd {
     ///
     /// # Errors
     /// [`Misuse::SenderKeyNotStored`] before [`sender_key_stored`](Self::sender_key_stored):
-    /// without that key the connection could not be restored (CONNECTION-69).
+    /// without that key the connection could not be restored (CONNECTION-68).
     pub fn stored(&mut self, through: u64) -> Result<(), Misuse> {
         if let Phase::Attached(at) = &mut self.phase {
-            require!(CONNECTION_69, !at.key_untold, Misuse::SenderKeyNotStored);
+            require!(CONNECTION_68, !at.key_untold, Misuse::SenderKeyNotStored);
             at.stored = at.stored.max(Some(through.min(at.delivered)));
         }
         Ok(())
@@ -378,7 +378,7 @@ impl RecipientEnd {
         link: &mut ClientLink,
     ) -> Result<(), Misuse> {
         let handle = at.handle;
-        // CONNECTION-69: what `stored` admitted before a new sender's key was told may wait too.
+        // CONNECTION-68: what `stored` admitted before a new sender's key was told may wait too.
         if let Some(through) = at.stored
             && !at.key_untold
         {
@@ -449,7 +449,7 @@ impl RecipientEnd {
                 self.leave = Some(*handle);
                 self.flights.clear();
                 if *reason == v1::EndReason::Replaced {
-                    // CONNECTION-70
+                    // CONNECTION-69
                     self.phase = Phase::Replaced;
                     events.push(RecipientEvent::Replaced);
                 } else {

@@ -55,7 +55,7 @@ impl SenderEnd {
         let outbox = &mut self.state.outbox;
         let before = self.state.incarnation.replace(attached.incarnation);
         let mut again = 0;
-        // CONNECTION-67: on the same record what it accepted is accepted; on another one, or one
+        // CONNECTION-66: on the same record what it accepted is accepted; on another one, or one
         // that has accepted what this end never made, every kept part is handed in anew.
         if before == Some(attached.incarnation) && attached.next <= outbox.next() {
             if let Some(through) = outbox.accept_below(attached.next) {
@@ -110,7 +110,7 @@ impl SenderEnd {
         }
     }
 
-    /// CONNECTION-65: a claimer whose attach is refused repeats its claim, with the same key. Only
+    /// CONNECTION-64: a claimer whose attach is refused repeats its claim, with the same key. Only
     /// a key of version 0 can be claimed with; a later one has been attached under before.
     fn claim_again(&mut self, now: Now, events: &mut Vec<SenderEvent>) {
         let claims = self.state.claim.is_some() && self.state.keys.newest().record().version == 0;
@@ -123,7 +123,7 @@ impl SenderEnd {
         }
     }
 
-    /// CONNECTION-66: goes on trying, ever less often, for RESTORE_GRACE_DAYS.
+    /// CONNECTION-65: goes on trying, ever less often, for RESTORE_GRACE_DAYS.
     fn unreachable(&mut self, now: Now, events: &mut Vec<SenderEvent>) {
         let since = *self.state.unreachable_since.get_or_insert(now);
         let grace = u64::from(RESTORE_GRACE_DAYS) * 86_400;
@@ -177,14 +177,14 @@ impl SenderEnd {
         events: &mut Vec<SenderEvent>,
     ) {
         let Phase::Attached(at) = &mut self.phase else { return };
-        // CONNECTION-63: the sender went back already, and these were sent before that.
+        // CONNECTION-61: the sender went back already, and these were sent before that.
         if round != at.round {
             return;
         }
         at.round += 1;
         match reject {
             Reject::Gap { next } if next < self.state.outbox.first() => {
-                // CONNECTION-64: only an attach can lift the record to where the kept parts are.
+                // CONNECTION-63: only an attach can lift the record to where the kept parts are.
                 self.leave = Some(at.handle);
                 self.attach_again();
                 self.retry.failed(now);
