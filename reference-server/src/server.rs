@@ -107,7 +107,6 @@ impl Server {
             None => None,
             Some(path) => Some(Admin::bind(path)?),
         };
-        warn_of_files(config.links_max);
         let health = HealthReporter::new();
         for name in ["", LINK_SERVICE] {
             health.set_service_status(name, ServingStatus::Serving).await;
@@ -238,7 +237,8 @@ fn listen(listen: SocketAddr) -> Result<(TcpListener, SocketAddr), ServerError> 
     })
 }
 
-fn warn_of_files(links_max: usize) {
+/// Says so where the system lets the process open too few files for so many links.
+pub fn warn_of_files(links_max: usize) {
     let wanted = (links_max + SPARE_CARRIERS) as u64 + SPARE_FILES;
     if let Some(most) = stats::open_files_max().filter(|most| *most < wanted) {
         tracing::warn!(most, wanted, "too few open files for `links_max`: raise LimitNOFILE");

@@ -9,7 +9,7 @@ use crate::admin;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::hub::Hub;
-use crate::server::{Running, Server};
+use crate::server::{Running, Server, warn_of_files};
 use crate::stats::Stats;
 use crate::tls::Certificate;
 
@@ -26,6 +26,7 @@ pub(crate) fn serve(settings: &Settings) -> Result<(), Failure> {
     logging::install(settings.log_level, settings.log_format);
     runtime()?.block_on(async {
         let config = settings.config.clone();
+        warn_of_files(config.links_max);
         let running = Server::bind(config, Clock::system()).await.map_err(Failure::work)?;
         tracing::info!(address = %running.address, listen = %running.local, "serving");
         until_stopped(&running).await.map_err(Failure::work)?;

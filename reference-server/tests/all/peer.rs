@@ -259,7 +259,9 @@ impl Link {
             }
         };
         let mut link = Self { stream, blocks, items: VecDeque::new(), tag: 0 };
-        assert!(link.post(&[]).await);
+        // Confirmed for certain once something is answered.
+        let detach = Body::Detach(v1::Detach { handle: 0 });
+        assert_eq!(link.reject(detach).await, v1::RejectCode::NotAttached);
         link
     }
 
