@@ -145,7 +145,7 @@ async fn a_peer_that_takes_nothing_is_ended_and_the_server_goes_on_taking_its_bl
         assert!(slow.post(&[]).await);
     }
     eventually("its blocks", || running.stats().blocks_in == taken + 40).await;
-    assert_eq!(running.stats().links, 4);
+    assert_eq!(running.stats().links, 3);
     running.advance(61).unwrap();
     let code = slow.goodbye().await;
     assert_eq!(code, GoodbyeCode::Stalled);
