@@ -191,20 +191,17 @@ impl Link {
 pub async fn drive(link: Arc<Link>, hub: Arc<Hub>, mut requests: Incoming) {
     let mut driver =
         Driver { reader: BlockReader::new(BLOCK_LARGE), wakes: Wakes::new(), burst: 0 };
-    loop {
-        match poll_fn(|context| driver.poll_chunk(context, &link, &mut requests)).await {
-            Some(mut chunk) => {
-                while let Some(block) = driver.reader.next(&mut chunk) {
-                    driver.take(&link, &hub, block).await;
-                    if driver.burst >= BURST {
-                        driver.burst = 0;
-                        link.wake_body();
-                        tokio::task::yield_now().await;
-                    }
-                }
+    // LINK-37: no more once the peer has half-closed or reset the stream, or is gone.
+    while let Some(mut chunk) =
+        poll_fn(|context| driver.poll_chunk(context, &link, &mut requests)).await
+    {
+        while let Some(block) = driver.reader.next(&mut chunk) {
+            driver.take(&link, &hub, block).await;
+            if driver.burst >= BURST {
+                driver.burst = 0;
+                link.wake_body();
+                tokio::task::yield_now().await;
             }
-            // LINK-37: the peer has half-closed or reset the stream, or is gone.
-            None => break,
         }
     }
     link.close(&hub);
@@ -273,15 +270,15 @@ impl Driver {
             let request = link.state().link.poll_request(now, &mut random());
             let Some(request) = request else { break };
             let outcome = hub.store().apply(now, &request.op, &mut self.wakes).await;
-            if let Err(reject) = &outcome {
-                hub.counters().reject(*reject);
-            }
             link.state().link.complete(now, request.ticket, outcome);
             if !self.wakes.is_empty() {
                 hub.route(now, &mut self.wakes);
             }
         }
         let mut state = link.state();
+        if let Some(refusals) = state.link.take_refusals() {
+            hub.counters().refusals(&refusals);
+        }
         link.note_end(&mut state, hub, now);
         link.publish_due(&state);
         if let Some(class) = state.link.class() {

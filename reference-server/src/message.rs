@@ -53,35 +53,33 @@ impl BlockReader {
     /// A message that is compressed, too long or no `Frame` comes out as an empty block, which is
     /// of no class: LINK-10 and FRAME-2 then apply to it as to every other wrong length.
     pub fn next(&mut self, chunk: &mut Bytes) -> Option<BytesMut> {
-        loop {
+        if self.skipping > 0 {
+            let skipped = self.skipping.min(chunk.len());
+            chunk.advance(skipped);
+            self.skipping -= skipped;
             if self.skipping > 0 {
-                let skipped = self.skipping.min(chunk.len());
-                chunk.advance(skipped);
-                self.skipping -= skipped;
-                if self.skipping > 0 {
-                    return None;
-                }
-            }
-            if self.filled < HEADER_LEN {
-                self.fill_header(chunk)?;
-                let [flag, length @ ..] = self.header;
-                let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
-                if flag != 0 || length > self.limit {
-                    self.filled = 0;
-                    self.skipping = length;
-                    return Some(BytesMut::new());
-                }
-                self.expected = length;
-                self.message.reserve(length);
-            }
-            let taken = (self.expected - self.message.len()).min(chunk.len());
-            self.message.put(chunk.split_to(taken));
-            if self.message.len() < self.expected {
                 return None;
             }
-            self.filled = 0;
-            return Some(block_of(self.message.split()));
         }
+        if self.filled < HEADER_LEN {
+            self.fill_header(chunk)?;
+            let [flag, length @ ..] = self.header;
+            let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
+            if flag != 0 || length > self.limit {
+                self.filled = 0;
+                self.skipping = length;
+                return Some(BytesMut::new());
+            }
+            self.expected = length;
+            self.message.reserve(length);
+        }
+        let taken = (self.expected - self.message.len()).min(chunk.len());
+        self.message.put(chunk.split_to(taken));
+        if self.message.len() < self.expected {
+            return None;
+        }
+        self.filled = 0;
+        Some(block_of(self.message.split()))
     }
 
     /// Whether nothing of a message is kept.

@@ -27,7 +27,7 @@ pub enum ReplyBody {
     /// A status and nothing else; it stands in the headers.
     Empty,
     /// A link.
-    Link(LinkBody),
+    Link(Box<LinkBody>),
     /// The answer of a generated service.
     Tonic(tonic::body::Body, StreamGuard),
 }

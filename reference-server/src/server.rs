@@ -35,7 +35,7 @@ const SPARE_CARRIERS: usize = 1_024;
 /// Open files beyond one a carrier.
 const SPARE_FILES: u64 = 64;
 
-const _: () = assert!(edgewise_spec::constants::SPACE_BATCH_MS % TURN_MS == 0);
+const _: () = assert!(edgewise_spec::constants::SPACE_BATCH_MS.is_multiple_of(TURN_MS));
 
 /// Why a server cannot begin.
 #[derive(Debug, thiserror::Error)]

@@ -51,7 +51,7 @@ impl Services {
             Ok(link) => {
                 let body = LinkBody::new(Arc::clone(&link), Arc::clone(&self.hub));
                 tokio::spawn(link::drive(link, Arc::clone(&self.hub), requests));
-                reply::answer(ReplyBody::Link(body))
+                reply::answer(ReplyBody::Link(Box::new(body)))
             }
             Err(status) => {
                 self.hub.counters().refused_stream();

@@ -2,15 +2,14 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use edgewise_spec::error::Reject;
+use edgewise_spec::error::RejectCode;
+use edgewise_spec::server::Refusals;
 use serde::{Deserialize, Serialize};
 
 /// Ticks a second in which Linux counts a process's time.
 const TICKS: u64 = 100;
 /// Bytes of a page in which Linux counts a process's memory.
 const PAGE: u64 = 4_096;
-/// Codes of Reject, one more than the greatest.
-const CODES: usize = 18;
 
 /// Counters that every link adds to.
 #[derive(Debug, Default)]
@@ -18,7 +17,7 @@ pub struct Counters {
     blocks_in: AtomicU64,
     blocks_out: AtomicU64,
     refused_streams: AtomicU64,
-    rejects: [AtomicU64; CODES],
+    rejects: [AtomicU64; std::mem::size_of::<Refusals>() / 4],
 }
 
 /// A snapshot of all aggregates.
@@ -78,11 +77,10 @@ impl Counters {
         self.refused_streams.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A request was refused.
-    pub fn reject(&self, reject: Reject) {
-        let index = usize::try_from(i32::from(reject.code())).unwrap_or(0);
-        if let Some(counter) = self.rejects.get(index) {
-            counter.fetch_add(1, Ordering::Relaxed);
+    /// Requests were refused, so many of each code.
+    pub fn refusals(&self, refusals: &Refusals) {
+        for (counter, count) in self.rejects.iter().zip(refusals) {
+            counter.fetch_add(u64::from(*count), Ordering::Relaxed);
         }
     }
 
@@ -100,7 +98,7 @@ impl Counters {
         for (index, counter) in self.rejects.iter().enumerate() {
             let count = counter.load(Ordering::Relaxed);
             let code = i32::try_from(index).ok();
-            let code = code.and_then(|code| edgewise_spec::error::RejectCode::try_from(code).ok());
+            let code = code.and_then(|code| RejectCode::try_from(code).ok());
             if let Some(code) = code.filter(|_| count > 0) {
                 let name = code.as_str_name().trim_start_matches("REJECT_CODE_");
                 rejects.insert(name.to_owned(), count);
@@ -140,6 +138,7 @@ pub fn open_files_max() -> Option<u64> {
 
 #[cfg(test)]
 #[cfg(target_os = "linux")]
+#[allow(clippy::indexing_slicing)]
 mod tests {
     use super::*;
 
@@ -160,9 +159,10 @@ mod tests {
     #[test]
     fn refusals_are_counted_by_name() {
         let counters = Counters::default();
-        counters.reject(Reject::Quota);
-        counters.reject(Reject::Gap { next: 7 });
-        counters.reject(Reject::Quota);
+        let mut refusals = Refusals::default();
+        refusals[RejectCode::Quota as usize] = 2;
+        refusals[RejectCode::Gap as usize] = 1;
+        counters.refusals(&refusals);
         let rejects = counters.rejects();
         assert_eq!(rejects.get("QUOTA"), Some(&2));
         assert_eq!(rejects.get("GAP"), Some(&1));

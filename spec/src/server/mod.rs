@@ -27,7 +27,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use rand_core::CryptoRng;
 
-pub use session::Ticket;
+pub use session::{Refusals, Ticket};
 
 use crate::connection::{AccessKey, Op, Outcome};
 use crate::error::{GoodbyeCode, LinkEnd, Reject};
@@ -181,6 +181,11 @@ impl ServerLink {
         if let Some(session) = self.session_mut() {
             session.complete(id, now, ticket, outcome);
         }
+    }
+
+    /// How many requests were refused since this was last asked, for a server's statistics.
+    pub fn take_refusals(&mut self) -> Option<Box<Refusals>> {
+        self.session_mut().and_then(Session::take_refusals)
     }
 
     /// Another link's commit concerns an attachment of this one.

@@ -48,6 +48,9 @@ pub(super) enum Asked {
     Detach { handle: u16 },
 }
 
+/// Requests refused, by number of their code.
+pub type Refusals = [u32; 18];
+
 /// Both ends have keys.
 #[derive(Debug)]
 pub(super) struct Session {
@@ -67,6 +70,7 @@ pub(super) struct Session {
     space_due: Option<Now>,
     spaces: Vec<u16>,
     goodbye: Option<GoodbyeCode>,
+    refusals: Option<Box<Refusals>>,
 }
 
 /// What comes in.
@@ -86,6 +90,7 @@ impl Session {
             space_due: None,
             spaces: Vec::new(),
             goodbye: None,
+            refusals: None,
         }
     }
 
@@ -177,7 +182,22 @@ impl Session {
         }
     }
 
+    /// Refusals since the last time.
+    pub(super) const fn take_refusals(&mut self) -> Option<Box<Refusals>> {
+        self.refusals.take()
+    }
+
+    fn count(&mut self, reject: Reject) {
+        let refusals = self.refusals.get_or_insert_default();
+        if let Some(count) = refusals.get_mut(reject.code() as usize) {
+            *count = count.saturating_add(1);
+        }
+    }
+
     fn answer(&mut self, now: Now, tag: u32, outcome: Result<Outcome, Reject>) {
+        if let Err(reject) = &outcome {
+            self.count(*reject);
+        }
         // FRAME-17
         if mutant!(FRAME_17) {
             self.say(now, Said::Result { tag, outcome: outcome.clone() });
