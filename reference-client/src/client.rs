@@ -29,6 +29,11 @@ pub struct ClientOptions {
     pub connect_timeout: Duration,
     /// For describing, and for the handshake of a link.
     pub handshake_timeout: Duration,
+    /// Before a lost link of a [`Sender`](crate::Sender) or [`Recipient`](crate::Recipient) is
+    /// first opened again, at most.
+    pub reconnect_first: Duration,
+    /// To which that delay doubles.
+    pub reconnect_max: Duration,
     /// The clock that epochs, keys and deadlines are judged by.
     pub clock: Clock,
 }
@@ -39,6 +44,8 @@ impl Default for ClientOptions {
             access_password: None,
             connect_timeout: Duration::from_secs(10),
             handshake_timeout: Duration::from_secs(10),
+            reconnect_first: Duration::from_millis(500),
+            reconnect_max: Duration::from_secs(300),
             clock: Clock::default(),
         }
     }
@@ -146,7 +153,7 @@ impl Client {
     }
 
     /// The key that proves the access password, where the server asks for one and there is one.
-    async fn access(&self, address: &Address) -> Result<Access, Error> {
+    pub(crate) async fn access(&self, address: &Address) -> Result<Access, Error> {
         let Some(description) = self.known(address, self.now()) else { return Ok(Access::Open) };
         if !description.access_required {
             return Ok(Access::Open);

@@ -2,6 +2,7 @@
 //!
 //! - [`Client`] is one isolation context: it describes servers and opens links.
 //! - [`Link`] is an open link with a task of its own; [`Attachment`] one connection on it.
+//! - [`Sender`] and [`Recipient`] are ends of a connection that survive their links.
 //! - [`Pipeline`] is a link that the caller's own task turns: for throughput.
 //!
 //! The rules are in `spec/`; this crate carries blocks, keeps time and waits.
@@ -11,16 +12,20 @@ mod carrier;
 mod client;
 mod clock;
 mod connect;
+mod end;
 mod error;
 mod link;
 mod pipeline;
+mod recipient;
+mod sender;
 
 pub use attachment::{Attachment, ConnectionEvent};
 pub use carrier::Io;
 pub use client::{Client, ClientOptions, Open};
 pub use clock::Clock;
 pub use edgewise_spec::client::{
-    Answer, ClientLink, CreateAs, Event, Key, KeyRing, Lifetime, Request, Terms,
+    Answer, ClientLink, CreateAs, Event, Key, KeyRing, Lifetime, RecipientEvent, RecipientState,
+    Request, SenderEvent, SenderState, Stopped, Terms,
 };
 pub use edgewise_spec::frame::Class;
 pub use edgewise_spec::link::{Address, Description};
@@ -28,3 +33,5 @@ pub use edgewise_spec::suite::SuiteId;
 pub use error::Error;
 pub use link::{Claimed, Link};
 pub use pipeline::Pipeline;
+pub use recipient::Recipient;
+pub use sender::Sender;

@@ -8,5 +8,6 @@
 )]
 #![allow(missing_docs, reason = "a program of tests")]
 
+mod end;
 mod link;
 mod server;

@@ -127,8 +127,8 @@ pub struct RecipientEnd {
 enum Phase {
     /// Nothing asked: next is this.
     Idle(Next),
-    /// A create or an attach is unanswered.
-    Asking,
+    /// A create or an attach is unanswered, over a link of this class.
+    Asking(Class),
     Attached(Attachment),
     Expired,
     /// Another link has the subscription.
@@ -207,7 +207,8 @@ impl RecipientEnd {
         match self.phase {
             Phase::Stopped | Phase::Expired | Phase::Replaced => None,
             Phase::Idle(Next::Create) if self.state.open.is_some() => Some(Class::Medium),
-            Phase::Idle(_) | Phase::Asking | Phase::Attached(_) => Some(self.state.terms.class),
+            Phase::Asking(class) => Some(class),
+            Phase::Idle(_) | Phase::Attached(_) => Some(self.state.terms.class),
         }
     }
 
@@ -225,7 +226,7 @@ impl RecipientEnd {
     pub const fn deadline(&self) -> Option<Now> {
         match self.phase {
             Phase::Idle(_) | Phase::Attached(_) => self.retry.at(),
-            Phase::Asking | Phase::Expired | Phase::Replaced | Phase::Stopped => None,
+            Phase::Asking(_) | Phase::Expired | Phase::Replaced | Phase::Stopped => None,
         }
     }
 
@@ -287,7 +288,7 @@ impl RecipientEnd {
     pub fn link_lost(&mut self) {
         self.flights.clear();
         self.leave = None;
-        if matches!(self.phase, Phase::Asking | Phase::Attached(_)) {
+        if matches!(self.phase, Phase::Asking(_) | Phase::Attached(_)) {
             self.phase = Phase::Idle(first(&self.state));
         }
     }
@@ -319,7 +320,7 @@ impl RecipientEnd {
             Phase::Idle(Next::Create) => self.create(end, access, link),
             Phase::Idle(Next::Attach(attempt)) => self.attach(attempt, end, link),
             Phase::Attached(attachment) => self.attached(now, attachment, end, link),
-            Phase::Asking | Phase::Expired | Phase::Replaced | Phase::Stopped => Ok(()),
+            Phase::Asking(_) | Phase::Expired | Phase::Replaced | Phase::Stopped => Ok(()),
         }
     }
 
@@ -350,7 +351,7 @@ impl RecipientEnd {
         let request =
             signed::create(transcript, recipient_id, keys.newest(), chain, terms, &made, proof);
         self.flights.submit(end, What::Create, Request::Create(Box::new(request)), link)?;
-        self.phase = Phase::Asking;
+        self.phase = Phase::Asking(link.class());
         Ok(())
     }
 
@@ -366,7 +367,7 @@ impl RecipientEnd {
             link.give_back(handle);
         }
         submitted?;
-        self.phase = Phase::Asking;
+        self.phase = Phase::Asking(link.class());
         Ok(())
     }
 

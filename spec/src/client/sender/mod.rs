@@ -129,8 +129,8 @@ pub struct SenderEnd {
 enum Phase {
     /// Nothing asked: next is this.
     Idle(Next),
-    /// A claim or an attach is unanswered.
-    Asking,
+    /// A claim or an attach is unanswered, over a link of this class.
+    Asking(Class),
     Attached(Attachment),
     /// The newest key is past its time.
     Expired,
@@ -210,8 +210,8 @@ impl SenderEnd {
         match self.phase {
             Phase::Stopped | Phase::Expired => None,
             Phase::Idle(Next::Claim) => Some(Class::Medium),
-            Phase::Asking if self.state.claimed.is_none() => Some(Class::Medium),
-            Phase::Idle(Next::Attach(_)) | Phase::Asking | Phase::Attached(_) => {
+            Phase::Asking(class) => Some(class),
+            Phase::Idle(Next::Attach(_)) | Phase::Attached(_) => {
                 self.state.claimed.map(|(_, class)| class)
             }
         }
@@ -229,7 +229,7 @@ impl SenderEnd {
         match self.phase {
             Phase::Idle(_) => self.retry.at(),
             Phase::Attached(Attachment { full_until, .. }) => full_until.or(self.retry.at()),
-            Phase::Asking | Phase::Expired | Phase::Stopped => None,
+            Phase::Asking(_) | Phase::Expired | Phase::Stopped => None,
         }
     }
 
@@ -253,7 +253,7 @@ impl SenderEnd {
     pub fn link_lost(&mut self) {
         self.flights.clear();
         self.leave = None;
-        if matches!(self.phase, Phase::Asking | Phase::Attached(_)) {
+        if matches!(self.phase, Phase::Asking(_) | Phase::Attached(_)) {
             self.phase = Phase::Idle(first(&self.state));
         }
     }
@@ -279,7 +279,7 @@ impl SenderEnd {
             Phase::Idle(Next::Claim) => self.claim(end, link),
             Phase::Idle(Next::Attach(attempt)) => self.attach(attempt, end, link),
             Phase::Attached(attachment) => self.attached(now, attachment, end, link),
-            Phase::Asking | Phase::Expired | Phase::Stopped => Ok(()),
+            Phase::Asking(_) | Phase::Expired | Phase::Stopped => Ok(()),
         }
     }
 
@@ -292,7 +292,7 @@ impl SenderEnd {
         let key = self.state.keys.newest();
         let request = signed::claim(transcript, link.fingerprint(), claim, key);
         self.flights.submit(end, What::Claim, Request::Claim(Box::new(request)), link)?;
-        self.phase = Phase::Asking;
+        self.phase = Phase::Asking(link.class());
         Ok(())
     }
 
@@ -310,7 +310,7 @@ impl SenderEnd {
             link.give_back(handle);
         }
         submitted?;
-        self.phase = Phase::Asking;
+        self.phase = Phase::Asking(link.class());
         Ok(())
     }
 

@@ -56,7 +56,7 @@ impl Walk {
             }
             9 => world.acknowledges = !world.acknowledges,
             10 => {
-                let on = world.rng.next_u32() % 2 == 0;
+                let on = world.rng.next_u32().is_multiple_of(2);
                 world.recipient.suspend(on);
             }
             11 => {
@@ -73,10 +73,10 @@ impl Walk {
             }
             _ => world.pass(5, 5),
         }
-        if self.world.rng.next_u32() % 2 == 0 {
+        if self.world.rng.next_u32().is_multiple_of(2) {
             self.world.send();
         }
-        if self.world.rng.next_u32() % 2 == 0 {
+        if self.world.rng.next_u32().is_multiple_of(2) {
             self.world.receive();
         }
     }
