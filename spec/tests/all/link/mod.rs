@@ -1,5 +1,6 @@
 //! The link from outside: both ends of a handshake, blocks, epochs, descriptions, addresses.
 
+mod identity;
 mod matrix;
 mod vectors;
 
