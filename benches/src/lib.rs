@@ -1,1 +1,0 @@
-//! edgewise-benches

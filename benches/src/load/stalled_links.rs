@@ -1,0 +1,161 @@
+//! Links whose peer stopped reading while parts wait for it: resident memory of the server for
+//! each, beside the parts themselves.
+
+use crate::Failure;
+use crate::connections::{self, Ends, pump};
+use crate::machine::{self, Machine};
+use crate::process::{self, Child};
+use crate::report::{Bound, Report, Table, Target};
+use crate::role::Role;
+use crate::server::{Running, ServerRole};
+use clap::Args;
+use edgewise_client::{Address, Client, ClientOptions, Open, Pipeline};
+use edgewise_proto::v1;
+use edgewise_spec::client::Request;
+use edgewise_spec::frame::Class;
+use serde::{Deserialize, Serialize};
+use std::time::{Duration, Instant};
+
+/// Resident KiB that a stalled link may cost, cleartext.
+const KIBIBYTES_MAX: f64 = 101.0;
+/// Files that a process has open beside its links.
+const OTHER_FILES: u64 = 64;
+
+/// What to measure.
+#[derive(Args)]
+pub struct Options {
+    /// Links.
+    #[arg(long, default_value_t = 1_000)]
+    count: usize,
+    /// Medium parts that wait for each: more than HTTP/2 and the server's buffers take.
+    #[arg(long, default_value_t = 48)]
+    parts: u64,
+}
+
+/// A client whose links stop reading.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct StallerRole {
+    /// Address of the server.
+    pub address: String,
+    /// Links, each with a connection of its own.
+    pub count: usize,
+    /// Parts that wait in each connection.
+    pub parts: u64,
+}
+
+#[derive(Serialize)]
+struct Measured {
+    links: usize,
+    parts: u64,
+    stall_seconds: f64,
+    resident_parts: u64,
+    resident_stalled: u64,
+    kibibytes_each: f64,
+}
+
+/// Fills the connections, opens the links, lets them stop reading and looks at the server.
+pub fn measure(options: &Options) -> Result<Report, Failure> {
+    let machine = Machine::look();
+    let (links, parts) = (options.count, options.parts);
+    let role = ServerRole { tls: false, threads: 2, links_max: links + 16, connections_max: links };
+    let server = Running::start(role, None)?;
+    if server.open_files < links as u64 + OTHER_FILES {
+        return Err(format!("a process may open {} files here", server.open_files).into());
+    }
+    let role = StallerRole { address: server.address.clone(), count: links, parts };
+    let mut staller = Child::start(&Role::Staller(role), None)?;
+    staller.answer::<()>()?;
+    std::thread::sleep(Duration::from_secs(2));
+    let resident_parts = server.resident()?;
+    let started = Instant::now();
+    staller.ask::<()>(&())?;
+    // The server fills what HTTP/2 and its own buffers take; it ends a stalled link only later.
+    std::thread::sleep(Duration::from_secs(3));
+    let resident_stalled = server.resident()?;
+    let measured = Measured {
+        links,
+        parts,
+        stall_seconds: started.elapsed().as_secs_f64(),
+        resident_parts,
+        resident_stalled,
+        kibibytes_each: resident_stalled.saturating_sub(resident_parts) as f64
+            / 1_024.0
+            / links as f64,
+    };
+    report(machine, &measured)
+}
+
+fn report(machine: Machine, measured: &Measured) -> Result<Report, Failure> {
+    let Measured { links, parts, kibibytes_each: each, .. } = *measured;
+    let mebibytes = |bytes: u64| format!("{:.1}", bytes as f64 / f64::from(1 << 20));
+    let row = |what: String, resident: u64, each: String| vec![what, mebibytes(resident), each];
+    let rows = vec![
+        row(
+            format!("{links} connections, {parts} parts each"),
+            measured.resident_parts,
+            String::new(),
+        ),
+        row(format!("{links} links stalled"), measured.resident_stalled, format!("{each:.1}")),
+    ];
+    let what = format!("resident memory of a stalled link, {links} of them");
+    Ok(Report {
+        command: "stalled-links",
+        machine,
+        notes: vec![format!(
+            "measured {:.0} s after the first stall; cleartext, class medium",
+            measured.stall_seconds
+        )],
+        table: Table { head: vec!["", "MiB resident", "KiB each"], rows },
+        targets: vec![Target::new(what, each, Bound::AtMost(KIBIBYTES_MAX), "KiB")],
+        measured: serde_json::to_value(measured)?,
+    })
+}
+
+/// Makes and fills the connections; when asked, subscribes to each over a link that is never read
+/// again.
+pub async fn stall(role: StallerRole) -> Result<(), Failure> {
+    let mut commands = process::commands();
+    machine::raise_open_files(role.count as u64 + OTHER_FILES);
+    let address: Address = role.address.parse()?;
+    let client = Client::new(ClientOptions::default());
+    let open = Open { class: Class::Medium, suite: None };
+    let run = connections::run()?;
+    let mut link = client.pipeline(&address, open).await?;
+    let fingerprint = *link.link().fingerprint();
+    let all: Vec<Ends> =
+        (0..role.count as u64).map(|number| Ends::of(&run, number, &fingerprint)).collect();
+    for ends in &all {
+        fill(&mut link, ends, role.parts).await?;
+    }
+    drop(link);
+    process::answer(Ok(()))?;
+    let mut stalled = Vec::with_capacity(role.count);
+    while commands.recv().await.is_some() {
+        for ends in all.iter().skip(stalled.len()) {
+            let mut link = client.pipeline(&address, open).await?;
+            let attach = ends.attach(link.link(), 0, v1::Role::Recipient)?;
+            let mut requests = [attach, connections::subscribe(0)].into_iter();
+            link.link().free_handle()?;
+            pump(&mut link, |_| Ok(requests.next())).await?;
+            // From here on nobody turns this link: it neither reads nor opens a window.
+            stalled.push(link);
+        }
+        process::answer(Ok(()))?;
+    }
+    Ok(())
+}
+
+/// Makes one connection and sends it parts.
+async fn fill(link: &mut Pipeline, ends: &Ends, parts: u64) -> Result<(), Failure> {
+    let handle = link.link().free_handle()?;
+    let mut create = Some(ends.restore(link.link(), Class::Medium)?);
+    pump(link, |_| Ok(create.take())).await?;
+    let mut requests = vec![ends.attach(link.link(), handle, v1::Role::Sender)?];
+    for submission in 0..parts {
+        let part = bytes::Bytes::from(vec![0x5a; Class::Medium.part_len()]);
+        requests.push(Request::Send(v1::Send { handle, submission, part }));
+    }
+    let mut requests = requests.into_iter();
+    pump(link, |_| Ok(requests.next())).await?;
+    Ok(())
+}
