@@ -289,7 +289,7 @@ async fn live(
         let mut requests = Vec::new();
         for number in first..count.min(first + 1_000) {
             let ends = ends(number);
-            let (sender, recipient) = (link.link().free_handle()?, link.link().free_handle()?);
+            let (recipient, sender) = (link.link().free_handle()?, link.link().free_handle()?);
             requests.push(ends.attach(link.link(), recipient, v1::Role::Recipient)?);
             requests.push(connections::subscribe(recipient));
             requests.push(ends.attach(link.link(), sender, v1::Role::Sender)?);
