@@ -4,6 +4,8 @@ mod access;
 mod attach;
 mod claim;
 mod create;
+#[cfg(test)]
+mod matrix;
 mod op;
 mod plan;
 mod record;

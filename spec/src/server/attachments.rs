@@ -104,6 +104,15 @@ impl Attachments {
         Ok(attachment)
     }
 
+    /// The handles that have a subscription.
+    pub(super) fn subscribed(&self) -> Vec<u16> {
+        let attached = self.0.iter().filter_map(|handle| match handle {
+            Handle::Attached(attachment) => Some(attachment),
+            Handle::Free | Handle::Taken => None,
+        });
+        attached.filter(|a| a.subscription.is_some()).map(|a| a.by.place.handle).collect()
+    }
+
     /// Whether an operation of this handle is with the store.
     pub(super) fn is_busy(&self, handle: u32) -> bool {
         match usize::try_from(handle).ok().and_then(|at| self.0.get(at)) {

@@ -10,7 +10,8 @@
 //!    wants nothing;
 //! 4. pulls blocks with [`ServerLink::poll_block`] when the carrier takes one, and says with
 //!    [`ServerLink::taken`] that it did;
-//! 5. hands in wakes from other links' commits, and calls [`ServerLink::handle_timeout`] at
+//! 5. hands in wakes from other links' commits, calls [`ServerLink::resync`] where wakes may have
+//!    been lost, and calls [`ServerLink::handle_timeout`] at
 //!    [`ServerLink::deadline`].
 //!
 //! Nothing is pushed, so nothing grows: what waits is bounded by REQUESTS_MAX and by one read.
@@ -192,6 +193,14 @@ impl ServerLink {
     pub fn wake(&mut self, now: Now, wake: &Wake) {
         if let Phase::Open(session) = &mut self.phase {
             session.wake(now, wake);
+        }
+    }
+
+    /// Wakes may have been lost: every subscription looks at its record again. To be called after
+    /// a store has given its records new incarnations, and now and then for one that loses wakes.
+    pub fn resync(&mut self) {
+        if let Phase::Open(session) = &mut self.phase {
+            session.resync();
         }
     }
 

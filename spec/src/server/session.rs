@@ -291,6 +291,14 @@ impl Session {
         }
     }
 
+    pub(super) fn resync(&mut self) {
+        for handle in self.attachments.subscribed() {
+            // Only the store knows whether the subscription is still its record's.
+            self.delivery.wake(&mut self.attachments, handle, Why::Parts);
+            self.delivery.wake(&mut self.attachments, handle, Why::Record);
+        }
+    }
+
     pub(super) fn wants(&mut self) -> Option<ReadSpec> {
         self.delivery.wants(&mut self.attachments)
     }

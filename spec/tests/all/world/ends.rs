@@ -434,8 +434,8 @@ impl Recipient {
                 }
                 if self.visit.standing == Standing::Attached(*handle) {
                     self.visit.standing = Standing::Apart;
+                    self.unacknowledged = None;
                 }
-                self.unacknowledged = None;
             }
             _ => {}
         }

@@ -159,6 +159,8 @@ impl Server {
         self.store = snapshot;
         self.store.renew(&mut self.rng, &mut self.wakes);
         self.route(now);
+        // Who has subscribed since the snapshot is known to the links alone.
+        self.links.values_mut().for_each(ServerLink::resync);
     }
 
     fn route(&mut self, now: Now) {
