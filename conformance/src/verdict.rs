@@ -61,6 +61,18 @@ impl Stop {
     }
 }
 
+/// A named value in at most a line.
+#[must_use]
+pub fn told(what: &str, value: &dyn std::fmt::Debug) -> String {
+    const LENGTH_MAX: usize = 120;
+    let mut text = format!("{what} {value:?}");
+    if let Some((cut, _)) = text.char_indices().nth(LENGTH_MAX) {
+        text.truncate(cut);
+        text.push('…');
+    }
+    text
+}
+
 /// Stops the case with a failure unless `$condition` holds.
 #[macro_export]
 macro_rules! ensure {
@@ -78,8 +90,8 @@ macro_rules! ensure_eq {
         let (got, want) = (&$got, &$want);
         if got != want {
             return Err($crate::verdict::Stop::fail(
-                format!("{} {want:?}", $what),
-                format!("{} {got:?}", $what),
+                $crate::verdict::told($what, want),
+                $crate::verdict::told($what, got),
             ));
         }
     }};

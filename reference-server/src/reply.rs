@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use edgewise_spec::mutant;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, header};
 use hyper::body::{Body, Frame, SizeHint};
 
@@ -40,7 +41,15 @@ pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
 pub fn trailers(code: u8) -> HeaderMap {
     let mut trailers = HeaderMap::with_capacity(1);
     trailers.insert(GRPC_STATUS, HeaderValue::from(u16::from(code)));
+    explain_as_mutant(&mut trailers, code);
     trailers
+}
+
+/// Tells why, if that is the mutant (LINK-21).
+fn explain_as_mutant(headers: &mut HeaderMap, code: u8) {
+    if mutant!(LINK_21) && code != 0 {
+        headers.insert("grpc-message", HeaderValue::from_static("refused"));
+    }
 }
 
 /// An answer that is a bare status (LINK-21).
@@ -49,6 +58,7 @@ pub fn bare(code: u8) -> Response<ReplyBody> {
     let mut response = Response::new(ReplyBody::Empty);
     response.headers_mut().insert(header::CONTENT_TYPE, GRPC);
     response.headers_mut().insert(GRPC_STATUS, HeaderValue::from(u16::from(code)));
+    explain_as_mutant(response.headers_mut(), code);
     response
 }
 

@@ -121,9 +121,15 @@ async fn block_of_another_class(t: &mut Trial) -> Verdict {
 }
 
 async fn item_past_the_end(t: &mut Trial) -> Verdict {
-    let left = u16::try_from(Class::Small.text() - 2).map_err(|e| Stop::harness(e.to_string()))?;
+    // All bytes that are left are one sound request; only the length says that there is more.
+    let left = Class::Small.text() - 2;
+    let request = Item { tag: 7, body: Some(harmless()) }.encode_to_vec();
+    let filler = wire::bytes(UNKNOWN, &vec![0; left - request.len() - 4]);
+    let item = [request, filler].concat();
+    ensure_eq!(item.len(), left, "length of the item");
+    let left = u16::try_from(left).map_err(|error| Stop::harness(error.to_string()))?;
     for length in [left + 1, u16::MAX] {
-        is_refused(t, length.to_be_bytes().to_vec()).await?;
+        is_refused(t, [&length.to_be_bytes()[..], &item].concat()).await?;
     }
     Ok(())
 }

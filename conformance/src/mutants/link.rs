@@ -8,7 +8,6 @@ pub const MUTANTS: &[Mutant] = &[
     kills!("LINK-3", "link/description-holds-the-epoch"),
     kills!("LINK-6", "link/description-is-padded"),
     kills!("LINK-7", "link/describe-request-not-zero"),
-    kills!("LINK-8", "link/limits-come-from-lists"),
     kills!("LINK-8/open-list", "link/limits-come-from-lists"),
     kills!("LINK-9", "link/description-is-the-same-to-all"),
     kills!("LINK-10", "link/first-block-length"),
@@ -35,6 +34,6 @@ pub const MUTANTS: &[Mutant] = &[
     kills!("LINK-33", "link/window-of-the-link"),
     kills!("LINK-34", "link/goodbye-of-the-server"),
     kills!("LINK-35", "link/goodbye-of-the-client"),
-    kills!("LINK-36", "link/nothing-after-goodbye"),
+    kills!("LINK-36", "link/nothing-after-a-fault"),
     kills!("LINK-37", "link/end-of-the-stream"),
 ];

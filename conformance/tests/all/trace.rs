@@ -221,8 +221,8 @@ fn mutants_of_the_table_and_of_the_code_are_the_same() {
         let clause = id.split('/').next().unwrap_or_default();
         clauses.iter().any(|known| known.id == clause && known.is_for_servers())
     };
-    let orphans: Vec<_> =
-        there.iter().filter(|id| for_servers(id) && !listed.contains(*id)).collect();
+    let orphans = there.into_iter().filter(|id| for_servers(id) && !listed.contains(id));
+    let orphans = lacking(orphans.collect(), &reasons("untried.txt"));
     assert!(orphans.is_empty(), "in code, and never tried: {orphans:#?}");
 }
 

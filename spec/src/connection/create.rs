@@ -7,9 +7,9 @@ use super::{Id, Setting, Terms, create_input, recipient_id, sender_id};
 use crate::constants::{ACCESS_LEN, BUNDLE_LEN};
 use crate::error::Reject;
 use crate::frame::Class;
-use crate::require;
 use crate::rotation::{Chain, KeyRecord, accepted, array, signed};
 use crate::suite;
+use crate::{mutant, require};
 
 /// A Create whose fields, signatures and access proof are in order.
 #[derive(Clone, Debug)]
@@ -59,6 +59,10 @@ impl Create {
         let class_fits = !open || setting.class == Class::Medium;
         require!(CONNECTION_7, class_fits, Reject::WrongLinkClass);
 
+        // ERROR-6: the terms come before the signatures.
+        if mutant!(ERROR_6) {
+            check_signatures(wire, open, &recipient_key, &claim_vk, setting)?;
+        }
         let (class, terms) = check_terms(&body, setting)?;
         recipient_key.check_terms()?;
         sender_key.as_ref().map_or(Ok(()), KeyRecord::check_terms)?;

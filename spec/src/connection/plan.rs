@@ -260,6 +260,13 @@ impl Plan {
         now: Now,
     ) -> Result<Outcome, Reject> {
         let Attach { role, vk, version, class, chain, .. } = attach;
+        // ERROR-4, ERROR-5
+        if record.is_none() {
+            if mutant!(ERROR_4) {
+                return Err(Reject::NotAttached);
+            }
+            linger_as_mutant();
+        }
         let key = record.and_then(|record| record.key(*role));
         let followed = key.map(|key| chain.follow(key, now.hour())).transpose();
         let proven = match &followed {
@@ -304,6 +311,8 @@ impl Plan {
         if submission < record.next && !mutant!(CONNECTION_32) {
             return Ok(Outcome::Done);
         }
+        // ERROR-1
+        self.append = mutant!(ERROR_1);
         require!(CONNECTION_33, submission <= record.next, Reject::Gap { next: record.next });
         // CONNECTION-37: the refusal and the registration are one act.
         self.wait = (!mutant!(CONNECTION_37)).then_some(by.place);
@@ -424,5 +433,14 @@ impl Plan {
             self.unwait = Some(by.place);
         }
         Ok(Outcome::Done)
+    }
+}
+/// ERROR-5: takes longer than a look at a record, if that is the mutant.
+fn linger_as_mutant() {
+    if mutant!(ERROR_5) {
+        let mut digest = [0; 32];
+        for _ in 0..400 {
+            digest = crate::suite::hash(&[&digest, &[0; 1_024]]);
+        }
     }
 }

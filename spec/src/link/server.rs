@@ -268,6 +268,8 @@ pub fn open_hello(
     let fields = Fields::of(hello).ok_or(HelloRefused::Length)?;
     let suite = SuiteId::try_from(u16::from_be_bytes(*fields.suite)).ok();
     let suite = suite.filter(|suite| params.suites.contains(suite));
+    // SUITE-1
+    let suite = suite.filter(|_| !mutant!(SUITE_1));
     require!(LINK_12, suite.is_some(), HelloRefused::Suite);
     let suite = suite.unwrap_or(SuiteId::Chacha20Poly1305);
     let epoch = params.epochs.select(u32::from_be_bytes(*fields.epoch), now);

@@ -202,6 +202,10 @@ impl Session {
         if mutant!(FRAME_17) {
             self.say(now, Said::Result { tag, outcome: outcome.clone() });
         }
+        // ERROR-2
+        if mutant!(ERROR_2) && outcome.is_err() {
+            self.inbox.clear();
+        }
         self.say(now, Said::Result { tag, outcome });
     }
 

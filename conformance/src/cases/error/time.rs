@@ -14,6 +14,8 @@ pub const CASES: &[Case] = &[case!("error/equal-time", [ERROR_5], equal_time, qu
 
 /// Pairs of questions that are compared.
 const PAIRS: usize = 2_000;
+/// Rounds before those that count.
+const WARM_UP: usize = 50;
 /// A difference that a network could carry.
 const DIFFERENCE: Duration = Duration::from_micros(50);
 /// How unlikely chance must be.
@@ -24,25 +26,21 @@ const TIMES: usize = 3;
 async fn equal_time(t: &mut Trial) -> Verdict {
     let mut link = t.link(Class::Medium).await?;
     let Strangers { attaches } = strangers(t, &link).await?;
-    let Some(((_, unknown), others)) = attaches.split_first() else {
-        return Err(Stop::harness("nothing to compare"));
-    };
     let mut doubtful = None;
-    for (what, other) in others {
-        let mut seen = None;
-        for time in 1..=TIMES {
-            let found = compare(&mut link, unknown, other).await?;
+    for time in 1..=TIMES {
+        let found = compare(&mut link, &attaches).await?;
+        for (what, found) in &found {
             t.note(format!("{what}: {found}"));
-            if !found.is_different() {
-                break;
-            }
-            if time == TIMES {
-                let expected = "the same time for an unknown connection as for every other refusal";
-                return Err(Stop::fail(expected, format!("{what}: {found}")));
-            }
-            seen = Some(format!("{what}: {found}, not every time"));
         }
-        doubtful = doubtful.or(seen);
+        let Some((what, found)) = found.iter().find(|(_, found)| found.is_different()) else {
+            break;
+        };
+        let seen = format!("{what}: {found}");
+        if time == TIMES {
+            let expected = "the same time for an unknown connection as for every other refusal";
+            return Err(Stop::fail(expected, seen));
+        }
+        doubtful = Some(format!("{seen}, not every time"));
     }
     match doubtful {
         Some(actual) => Err(Stop::warn("the same time for every common refusal", actual)),
@@ -70,26 +68,38 @@ impl std::fmt::Display for Found {
     }
 }
 
-/// Asks both in turn, the first of a pair alternating, and judges by the sign test.
-async fn compare(link: &mut Link, one: &Attach, other: &Attach) -> Result<Found, Stop> {
-    let (mut ones, mut others) = (Vec::new(), Vec::new());
-    for _ in 0..50 {
-        ask(link, one).await?;
-        ask(link, other).await?;
-    }
-    for pair in 0..PAIRS {
-        if pair % 2 == 0 {
-            ones.push(ask(link, one).await?);
-            others.push(ask(link, other).await?);
-        } else {
-            others.push(ask(link, other).await?);
-            ones.push(ask(link, one).await?);
+/// Asks all in turn, another one first each time, and judges each against the first of them by
+/// the sign test.
+async fn compare(
+    link: &mut Link,
+    attaches: &[(&'static str, Attach)],
+) -> Result<Vec<(&'static str, Found)>, Stop> {
+    let mut times = vec![Vec::with_capacity(PAIRS); attaches.len()];
+    for round in 0..PAIRS + WARM_UP {
+        for turn in 0..attaches.len() {
+            let place = (round + turn) % attaches.len();
+            let (Some((_, attach)), Some(times)) = (attaches.get(place), times.get_mut(place))
+            else {
+                continue;
+            };
+            let took = ask(link, attach).await?;
+            if round >= WARM_UP {
+                times.push(took);
+            }
         }
     }
-    let above = ones.iter().zip(&others).filter(|(one, other)| other > one).count();
-    let ties = ones.iter().zip(&others).filter(|(one, other)| other == one).count();
-    let micros = (median(&mut others) - median(&mut ones)) * 1e6;
-    Ok(Found { micros, p: sign_test(above, PAIRS - ties) })
+    let Some((ones, others)) = times.split_first_mut() else {
+        return Err(Stop::harness("nothing to compare"));
+    };
+    let mut found = Vec::new();
+    for ((what, _), others) in attaches.iter().skip(1).zip(others) {
+        let above = ones.iter().zip(&*others).filter(|(one, other)| other > one).count();
+        let ties = ones.iter().zip(&*others).filter(|(one, other)| other == one).count();
+        let p = sign_test(above, PAIRS - ties);
+        let micros = (median(others) - median(&mut ones.clone())) * 1e6;
+        found.push((*what, Found { micros, p }));
+    }
+    Ok(found)
 }
 
 async fn ask(link: &mut Link, attach: &Attach) -> Result<f64, Stop> {

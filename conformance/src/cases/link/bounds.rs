@@ -30,6 +30,8 @@ fn harmless() -> Body {
 async fn life_is_over(t: &mut Trial) -> Verdict {
     let seconds = u64::from(t.limits().await?.link_life_seconds);
     let mut link = t.link(Class::Small).await?;
+    // Once it has answered, the server has seen the link confirmed.
+    link.ask(harmless()).await?.reject(RejectCode::NotAttached)?;
     t.advance(seconds - 60.min(seconds / 2)).await?;
     link.ask(harmless()).await?.reject(RejectCode::NotAttached)?;
     t.advance(60).await?;
