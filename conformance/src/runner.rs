@@ -22,6 +22,9 @@ const QUIET_TRIES: usize = 3;
 /// A program that ended is started again so often.
 const RESTARTS_MAX: usize = 16;
 
+/// What a case expects where the server does not even answer its carrier.
+pub const REACHABLE: &str = "a server that can be reached";
+
 /// What is to be run.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -345,7 +348,7 @@ fn judge(verdict: Verdict) -> (Outcome, Option<Finding>) {
         Err(Stop::Unsupported(needed)) => {
             (Outcome::Unsupported, told("an optional capability", needed))
         }
-        Err(Stop::Unreachable(why)) => (Outcome::Fail, told("a server that can be reached", why)),
+        Err(Stop::Unreachable(why)) => (Outcome::Fail, told(REACHABLE, why)),
         Err(Stop::Harness(why)) => (Outcome::HarnessError, told("a sound suite", why)),
     }
 }

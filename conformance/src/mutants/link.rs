@@ -34,6 +34,6 @@ pub const MUTANTS: &[Mutant] = &[
     kills!("LINK-33", "link/window-of-the-link"),
     kills!("LINK-34", "link/goodbye-of-the-server"),
     kills!("LINK-35", "link/goodbye-of-the-client"),
-    kills!("LINK-36", "link/nothing-after-a-fault"),
+    kills!("LINK-36", "link/nothing-behind-goodbye"),
     kills!("LINK-37", "link/end-of-the-stream"),
 ];

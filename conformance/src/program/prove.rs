@@ -34,7 +34,8 @@ impl Trialled {
     /// Only a verdict on what the server did is a kill; a crash, a timeout or a fault of the
     /// suite shows nothing about the rule.
     fn killed(&self) -> bool {
-        self.report.outcome == Outcome::Fail
+        let reached = self.report.expected.as_deref() != Some(runner::REACHABLE);
+        self.report.outcome == Outcome::Fail && reached
     }
 }
 

@@ -147,9 +147,6 @@ impl ServerLink {
             Phase::Greeting { .. } => self.greet(now, rng, block),
             Phase::Open(session) => session.handle_block(block),
             // LINK-36
-            Phase::Leaving(session, _) | Phase::Closing(session, _) if mutant!(LINK_36) => {
-                session.handle_block(block)
-            }
             Phase::Leaving(..) | Phase::Closing(..) => Ok(()),
             Phase::Over(end) => Err(*end),
         };

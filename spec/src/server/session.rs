@@ -174,7 +174,12 @@ impl Session {
                     return Some(Request { ticket: Ticket { tag, asked }, op });
                 }
                 Step::Goodbye(code) => {
-                    self.inbox.clear();
+                    // LINK-36: what stands behind it is not carried out.
+                    if !mutant!(LINK_36) {
+                        let behind = self.inbox.iter().filter(|item| is_request(item)).count();
+                        self.unanswered = self.unanswered.saturating_sub(behind);
+                        self.inbox.clear();
+                    }
                     self.goodbye = Some(code);
                     return None;
                 }

@@ -12,6 +12,7 @@ use crate::trial::{Trial, Verdict, ensure_eq};
 pub const CASES: &[Case] = &[
     case!("link/goodbye-of-the-server", [LINK_34], goodbye_of_the_server),
     case!("link/goodbye-of-the-client", [LINK_35], goodbye_of_the_client),
+    case!("link/nothing-behind-goodbye", [LINK_36], nothing_behind_goodbye),
     case!("link/nothing-after-goodbye", [LINK_36], nothing_after_goodbye),
     case!("link/nothing-after-a-fault", [LINK_36], nothing_after_a_fault),
     case!("link/end-of-the-stream", [LINK_37], end_of_the_stream),
@@ -53,6 +54,19 @@ async fn is_still_claimed(t: &mut Trial, pair: &Pair) -> Verdict {
     let (_, attached) = link.attach(&pair.connection, Role::Recipient, 0).await?;
     ensure_eq!(attached.state(), v1::State::Claimed, "state");
     Ok(())
+}
+
+async fn nothing_behind_goodbye(t: &mut Trial) -> Verdict {
+    let mut pair = t.pair(Class::Medium).await?;
+    let link = &mut pair.recipient;
+    let done = v1::Goodbye { code: GoodbyeCode::Done.into() };
+    let suspend = Body::Suspend(v1::Suspend { handle: pair.recipient_handle });
+    let tag = link.tag();
+    let items =
+        [Item { tag: 0, body: Some(Body::Goodbye(done)) }, Item { tag, body: Some(suspend) }];
+    link.send_items(&items).await?;
+    link.ends_ok().await?;
+    is_still_claimed(t, &pair).await
 }
 
 async fn nothing_after_goodbye(t: &mut Trial) -> Verdict {
