@@ -226,7 +226,7 @@ impl ClientLink {
         self.handles.give_back(handle);
     }
 
-    /// Ends the link: what is queued still goes out, then a goodbye with this code.
+    /// Ends the link: what is queued still goes out, then a goodbye with this code (LINK-45).
     pub fn goodbye(&mut self, code: GoodbyeCode) {
         match &mut self.phase {
             Phase::Greeting(_) => self.phase = Phase::Over(LinkEnd::Ours(code)),
@@ -356,7 +356,8 @@ impl ClientLink {
         Err(end)
     }
 
-    /// Appends the next block to `out`, filled, padded and sealed, if there is one to send.
+    /// Appends the next block to `out`, filled, padded and sealed, if there is one to send; every
+    /// one has the length of the class (FRAME-3).
     pub fn poll_block(&mut self, now: Now, out: &mut BytesMut) -> Filled {
         self.now = now;
         let open = match &mut self.phase {
@@ -419,6 +420,7 @@ impl ClientLink {
             Phase::Open(open) if now >= open.until => {
                 self.fail(LinkEnd::Ours(GoodbyeCode::LifeOver))
             }
+            // LINK-50
             Phase::Open(_) => self.fail(LinkEnd::Ours(GoodbyeCode::Stalled)),
             Phase::Over(end) => Err(*end),
         }

@@ -49,7 +49,7 @@ pub enum Malformed {
 
 impl From<Malformed> for LinkEnd {
     fn from(_: Malformed) -> Self {
-        // FRAME-11
+        // FRAME-11; at a client FRAME-23
         if mutant!(FRAME_11) {
             return Self::Ours(GoodbyeCode::Done);
         }

@@ -24,13 +24,13 @@ impl Sealer {
         Self(backend::Sealer::new(suite, key))
     }
 
-    /// Seals `text` in place and returns its tag. A nonce never serves twice under one key.
+    /// Seals `text` in place and returns its tag (SUITE-6). A nonce never serves twice under one key.
     #[must_use]
     pub fn seal(&self, nonce: &[u8; NONCE_LEN], ad: &[u8], text: &mut [u8]) -> [u8; TAG_LEN] {
         self.0.seal(nonce, ad, text)
     }
 
-    /// Opens `text` in place.
+    /// Opens `text` in place (SUITE-7).
     ///
     /// # Errors
     /// [`OpenFailed`] when key, nonce, associated data, text or tag differ from those of the

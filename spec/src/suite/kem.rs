@@ -45,7 +45,7 @@ pub struct Decapsulator {
 }
 
 impl Decapsulator {
-    /// The key of a seed of 32 bytes: the decapsulation key of the draft.
+    /// The key of a seed of 32 bytes: the decapsulation key of the draft (SUITE-17).
     #[must_use]
     pub fn from_seed(seed: &[u8; HASH_LEN]) -> Self {
         Self { seed: Zeroizing::new(*seed), prepared: backend::Decapsulator::new(seed) }
@@ -73,8 +73,8 @@ impl Decapsulator {
 
     /// The secret that `ciphertext` shares.
     ///
-    /// A ciphertext that was altered gives an unrelated secret (implicit rejection), never an
-    /// error: that the ends share a secret shows only when something opens under it.
+    /// A ciphertext that was altered gives an unrelated secret (implicit rejection, SUITE-22), never
+    /// an error: that the ends share a secret shows only when something opens under it.
     ///
     /// # Errors
     /// [`CiphertextRefused`] when its X25519 half is of low order.

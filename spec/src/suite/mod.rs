@@ -102,13 +102,13 @@ pub enum KeyRefused {
     Modulus,
 }
 
-/// H: SHA-256 over the concatenation of `parts`.
+/// H: SHA-256 over the concatenation of `parts` (SUITE-3).
 #[must_use]
 pub fn hash(parts: &[&[u8]]) -> [u8; HASH_LEN] {
     backend::hash(parts)
 }
 
-/// `lp(label)`: the label's length as a u16, then its bytes.
+/// `lp(label)`: the label's length as a u16, then its bytes (SUITE-4).
 ///
 /// A label has at most [`LABEL_LEN_MAX`] bytes, as all of [`labels`] do.
 #[must_use]
@@ -121,7 +121,8 @@ pub fn lp(label: &str) -> ArrayVec<u8, { LABEL_LEN_MAX + 2 }> {
 /// D: fills `out` with the key material that `label` and the concatenated `context` name, from
 /// the concatenation of `secret`.
 ///
-/// HKDF-SHA-256 with salt `"edgewise/1"` ‖ suite, and info lp(label) ‖ H(context) ‖ u16(N).
+/// HKDF-SHA-256 with salt `"edgewise/1"` ‖ suite, and info lp(label) ‖ H(context) ‖ u16(N)
+/// (SUITE-5).
 pub fn derive<const N: usize>(
     suite: SuiteId,
     secret: &[&[u8]],
@@ -148,7 +149,7 @@ pub fn aes_available() -> bool {
 #[error("password hash parameters out of range")]
 pub struct PasswordHashRefused;
 
-/// Fills `out` with Argon2id (RFC 9106, version 0x13, parallelism 1) of `password`.
+/// Fills `out` with Argon2id (RFC 9106, version 0x13, parallelism 1) of `password` (SUITE-24).
 ///
 /// # Errors
 /// Less than 8 KiB of memory, no pass, or more memory than there is.

@@ -61,7 +61,7 @@ impl SigningKey {
         VerifyingKey(self.prepared.public())
     }
 
-    /// The signature of `message`: R 32 ‖ S 32 bytes, the same every time.
+    /// The signature of `message`: R 32 ‖ S 32 bytes, the same every time (SUITE-9).
     #[must_use]
     pub fn sign(&self, message: &[u8]) -> [u8; SIGNATURE_LEN] {
         self.prepared.sign(message)

@@ -1,4 +1,5 @@
-//! Which X25519 public values are refused: those for which every secret gives zero.
+//! Which X25519 public values are refused: those for which every secret gives zero. All others
+//! are accepted in every encoding (SUITE-23).
 
 use super::without_high_bit;
 
