@@ -187,7 +187,11 @@ impl Hub {
                 Published { params, describe: None, number: None, until: now.seconds() + 60 }
             }
         };
+        let params = Arc::clone(&published.params);
         *self.published.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(published);
+        for link in self.registry.select(|_| true) {
+            link.adopt(&params);
+        }
         self.epochs.warn(now);
     }
 

@@ -1,4 +1,4 @@
-//! The reference server: spec's rules on sockets.
+//! How it is laid out; how it is run stands below.
 //!
 //! [`Server::bind`] makes a [`Running`] server inside any tokio runtime; the program
 //! `edgewise-server` ([`cli`]) is that and files around it. What the protocol says is in
@@ -12,6 +12,8 @@
 //! | [`hub`], [`registry`], [`store`], [`clock`] | what links share, and what time does to it |
 //! | [`stats`], [`admin`] | aggregates for the operator |
 //! | [`control`], [`conformance`] | being a server under test |
+//!
+#![doc = include_str!("../README.md")]
 
 pub mod accept;
 pub mod admin;

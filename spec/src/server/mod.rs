@@ -113,6 +113,12 @@ impl ServerLink {
         self.id
     }
 
+    /// Goes on with other parameters: a new epoch has begun, and the secrets of old ones are not to
+    /// live as long as the links that were opened in them (LINK-39).
+    pub fn adopt(&mut self, params: Arc<ServerParams>) {
+        self.params = params;
+    }
+
     /// Its class, once it is confirmed.
     #[must_use]
     pub fn class(&self) -> Option<Class> {
