@@ -99,7 +99,10 @@ pub struct Server {
 enum Hold {
     Attached,
     Program(Box<Program>),
-    Embedded(#[allow(dead_code)] edgewise_server::conformance::Started),
+    Embedded(
+        #[expect(dead_code, reason = "held until the cases are done")]
+        Box<edgewise_server::conformance::Started>,
+    ),
 }
 
 impl Source {

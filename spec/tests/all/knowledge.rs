@@ -82,7 +82,7 @@ fn story() -> Story {
     Story { server, canaries, pair, stranger }
 }
 
-fn found<'a>(canaries: &'a [Canary], is_there: impl Fn(&Canary) -> bool) -> BTreeSet<&'a str> {
+fn found(canaries: &[Canary], is_there: impl Fn(&Canary) -> bool) -> BTreeSet<&str> {
     canaries.iter().filter(|canary| is_there(canary)).map(|canary| canary.name).collect()
 }
 

@@ -130,8 +130,7 @@ async fn every_refusal_leaves_the_link(t: &mut Trial) -> Verdict {
         (Body::Attach(forged), RejectCode::BadSignature),
         (Body::Claim(stranger.claim(&transcript)), RejectCode::Refused),
     ];
-    let mut submission = 0;
-    for (body, code) in refused {
+    for (submission, (body, code)) in (0..).zip(refused) {
         pair.sender.ask(body).await?.reject(code)?;
         if submission == 0 {
             pair.send(part.clone()).await?;
@@ -140,7 +139,6 @@ async fn every_refusal_leaves_the_link(t: &mut Trial) -> Verdict {
             pair.sender.ask(send(submission - 1, &part)).await?.done()?;
             pair.send(part.clone()).await?;
         }
-        submission += 1;
     }
     pair.sender.finish().await
 }
