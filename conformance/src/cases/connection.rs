@@ -1,6 +1,0 @@
-//! Cases of the chapter connection.
-
-use crate::case::Case;
-
-/// All of them.
-pub const CASES: &[Case] = &[];
