@@ -1,11 +1,15 @@
 //! Every case, one table a word, in the order of the chapters.
 
+pub(crate) mod ask;
 pub mod connection;
 pub mod error;
 pub mod frame;
 pub mod link;
+pub mod property;
 pub mod rotation;
 pub mod suite;
+
+use std::time::Duration;
 
 use crate::case::Case;
 
@@ -14,10 +18,15 @@ const WORDS: &[&[&[Case]]] = &[
     &[suite::CASES],
     &[frame::CASES],
     link::TABLES,
-    &[connection::CASES],
-    &[rotation::CASES],
+    connection::TABLES,
+    rotation::TABLES,
     error::TABLES,
+    &[property::CASES],
 ];
+
+/// For how long a case listens where nothing may come. A server that sends what it must not sends
+/// it in answer to what was just asked, so this is many times what an answer takes.
+const SOON: Duration = Duration::from_millis(150);
 
 /// Every case.
 pub fn all() -> impl Iterator<Item = &'static Case> {

@@ -1,6 +1,23 @@
 //! Mutants of the chapter rotation.
 
 use super::Mutant;
+use crate::kills;
 
 /// All of them.
-pub const MUTANTS: &[Mutant] = &[];
+pub const MUTANTS: &[Mutant] = &[
+    kills!("ROTATION-1", "rotation/key-not-acceptable"),
+    kills!("ROTATION-2", "rotation/key-times"),
+    kills!("ROTATION-3", "rotation/key-early"),
+    kills!("ROTATION-4", "rotation/key-in-grace"),
+    kills!("ROTATION-5", "rotation/key-dead"),
+    kills!("ROTATION-6", "rotation/change-unsigned"),
+    kills!("ROTATION-7", "rotation/change-from-another-key"),
+    kills!("ROTATION-8", "rotation/change-version"),
+    kills!("ROTATION-9", "rotation/change-to-a-key-not-valid"),
+    kills!("ROTATION-10", "rotation/rotate-again"),
+    kills!("ROTATION-11", "rotation/rotate"),
+    kills!("ROTATION-12", "rotation/first-change-wins"),
+    kills!("ROTATION-13", "rotation/change-in-grace"),
+    kills!("ROTATION-14", "rotation/chain-not-joined"),
+    kills!("ROTATION-15", "rotation/chain-in-attach"),
+];

@@ -87,3 +87,105 @@ impl<F: Fn(&World) -> bool> Search<'_, F> {
 const fn is_in(done: u32, place: usize) -> bool {
     done & (1 << place) != 0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Attach, Class, Create, Key, Role, State, Terms};
+    use edgewise_proto::v1::RejectCode;
+
+    /// A claimed connection with a quota of 16: its recipient on link 0, its sender on 1 and 2.
+    fn world() -> World {
+        let (quota_max, idle_days_max, part_days_max, buried_hours) = (512, 365, 30, 24);
+        let terms = Terms { quota_max, idle_days_max, part_days_max, buried_hours };
+        let mut world = World::new(terms, 500_000);
+        let key =
+            |pair| Key { pair, version: 0, not_before: 499_999, not_after: 500_999, grace: 0 };
+        for _ in 0..3 {
+            world.open(Class::Medium);
+        }
+        let create = Create {
+            name: 1,
+            key: key(1),
+            claim: 2,
+            state: State::Claimed,
+            sender: Some(key(3)),
+            class: Class::Medium,
+            quota: 16,
+            idle_days: 7,
+            part_days: 1,
+            bundle: None,
+            recipient_signed: true,
+            claim_signed: false,
+            chain: Vec::new(),
+        };
+        world.handle(0, &Request::Create(Box::new(create)));
+        for (link, role, pair) in
+            [(0, Role::Recipient, 1), (1, Role::Sender, 3), (2, Role::Sender, 3)]
+        {
+            let (handle, name, version, from, signed, chain) = (0, 1, 0, 0, true, Vec::new());
+            let attach = Attach { handle, role, name, pair, version, from, signed, chain };
+            world.handle(link, &Request::Attach(Box::new(attach)));
+        }
+        world
+    }
+
+    fn send(link: usize, submission: u64, made: u64, answered: u64, answer: Answer) -> Call {
+        let part = u32::try_from(link).unwrap() * 100 + u32::try_from(submission).unwrap();
+        let request = Request::Send { handle: 0, submission, part, whole: true };
+        Call { link, request, made, answered: Some((answered, answer)) }
+    }
+
+    const fn gap(next: u64) -> Answer {
+        Answer::Refused { code: RejectCode::Gap as i32, next }
+    }
+
+    fn parts(world: &World) -> Vec<u32> {
+        world.records()[&1].parts.iter().map(|part| part.part).collect()
+    }
+
+    #[test]
+    fn concurrent_sends_have_an_order() {
+        let calls =
+            [send(1, 0, 0, 3, Answer::Done), send(1, 1, 4, 9, gap(0)), send(2, 1, 1, 2, gap(0))];
+        assert_eq!(explain(&world(), &calls, |_| true), None, "a gap behind what was accepted");
+        let calls = [
+            send(1, 0, 0, 5, Answer::Done),
+            send(2, 0, 1, 2, Answer::Done),
+            send(2, 1, 3, 4, Answer::Done),
+        ];
+        assert!(explain(&world(), &calls, |world| parts(world) == [100, 201]).is_some());
+        assert!(explain(&world(), &calls, |world| parts(world) == [200, 201]).is_some());
+        assert_eq!(explain(&world(), &calls, |world| parts(world) == [201, 100]), None);
+        assert_eq!(explain(&world(), &calls, |world| parts(world).len() == 3), None);
+    }
+
+    #[test]
+    fn real_time_is_respected() {
+        let refused = Answer::refused(RejectCode::Quota);
+        let suspend = |made, answered| Call {
+            link: 0,
+            request: Request::Suspend { handle: 0 },
+            made,
+            answered: Some((answered, Answer::Done)),
+        };
+        let overlapping = [suspend(0, 3), send(1, 0, 1, 2, refused.clone())];
+        assert!(explain(&world(), &overlapping, |_| true).is_some());
+        let before = [suspend(2, 3), send(1, 0, 0, 1, refused)];
+        assert_eq!(explain(&world(), &before, |_| true), None, "refused before the suspend");
+        let after = [suspend(0, 1), send(1, 0, 2, 3, Answer::Done)];
+        assert_eq!(explain(&world(), &after, |_| true), None, "accepted after it");
+    }
+
+    #[test]
+    fn a_call_in_flight_may_have_happened_or_not() {
+        let mut lost = send(1, 0, 0, 0, Answer::Done);
+        lost.answered = None;
+        let happened = [lost.clone(), send(2, 1, 1, 2, Answer::Done)];
+        assert!(explain(&world(), &happened, |_| true).is_some());
+        let not = [lost.clone(), send(2, 1, 1, 2, gap(0))];
+        assert!(explain(&world(), &not, |_| true).is_some());
+        let twice = [lost, send(2, 1, 1, 2, Answer::Done), send(2, 1, 3, 4, gap(0))];
+        assert_eq!(explain(&world(), &twice, |_| true), None);
+    }
+}

@@ -9,6 +9,7 @@
 //! concurrent counterpart: few calls at once, and a search for an order that explains them.
 
 pub mod command;
+pub mod concurrent;
 pub mod coverage;
 pub mod history;
 pub mod ledger;

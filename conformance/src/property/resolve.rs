@@ -62,7 +62,9 @@ impl Cast {
         let hour = world.hour();
         match command {
             Command::Create { slot, class, state, terms, flaw } => {
-                Some(self.create(*slot, *class, *state, *terms, *flaw, hour))
+                let create = self.create(*class, *state, *terms, *flaw, hour);
+                let class = if *state == State::Open { Class::Medium } else { *class };
+                Some((slot_of(*slot, class), Request::Create(Box::new(create))))
             }
             Command::Restore { slot, connection, state, key, chain } => {
                 self.restore(*slot, *connection, *state, (*key, *chain), hour)
@@ -113,10 +115,9 @@ impl Cast {
         }
     }
 
-    /// A connection made to see whether it outlives something.
-    pub fn canary(&mut self, world: &World) -> Step {
-        let slot = Slot { index: 0, stray: false };
-        self.create(slot, Class::Medium, State::Claimed, 0, None, world.hour())
+    /// A connection without a fault, on the shortest terms.
+    pub fn new_connection(&mut self, class: Class, state: State, hour: Hour) -> Create {
+        self.create(class, state, 0, None, hour)
     }
 
     /// Takes note of keys that a request made the record's, as the model says.
@@ -136,7 +137,7 @@ impl Cast {
     }
 
     /// A key that nobody was told of.
-    fn fresh_key(&mut self, version: u32, hour: Hour) -> Key {
+    pub fn fresh_key(&mut self, version: u32, hour: Hour) -> Key {
         self.pairs += 1;
         let life = if self.pairs.is_multiple_of(4) { LIFE_SHORT } else { LIFE };
         let not_after = hour + life;
@@ -149,13 +150,12 @@ impl Cast {
 
     fn create(
         &mut self,
-        slot: Slot,
         class: Class,
         state: State,
         terms: u8,
         flaw: Option<CreateFlaw>,
         hour: Hour,
-    ) -> Step {
+    ) -> Create {
         use CreateFlaw as Flaw;
         let open = state == State::Open;
         let key = self.fresh_key(0, hour);
@@ -197,13 +197,12 @@ impl Cast {
                 }
             }
         }
-        let slot = if open { slot_of(slot, Class::Medium) } else { slot_of(slot, class) };
         // A refused one is remembered too: its id is as unknown as any.
         let recipient = vec![create.key];
         let sender = vec![create.sender.unwrap_or(first_sender)];
         let name = create.name;
         self.parties.push(Party { name, create: create.clone(), recipient, sender });
-        (slot, Request::Create(Box::new(create)))
+        create
     }
 
     fn restore(

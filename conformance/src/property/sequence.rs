@@ -270,12 +270,12 @@ impl<T: Target> Play<'_, T> {
 
     /// Restarts the server, and learns from a connection made just before whether it forgets.
     async fn restart(&mut self) -> Result<(), Stop> {
-        let (slot, canary) = self.cast.canary(&self.world);
-        self.step(slot, &canary).await?;
+        let canary = self.cast.new_connection(SLOTS[0], State::Claimed, self.world.hour());
+        let slot = 0;
+        self.step(slot, &Request::Create(Box::new(canary.clone()))).await?;
         self.close_all().await?;
         self.target.restart().await?;
-        let Request::Create(create) = &canary else { return Ok(()) };
-        let attach = self.attach_to(slot, create.name, create.key.pair, create.key.version);
+        let attach = self.attach_to(slot, canary.name, canary.key.pair, canary.key.version);
         let link = self.link(slot).await?;
         match self.target.request(link, &attach).await? {
             Some(Answer::Refused { .. }) => {

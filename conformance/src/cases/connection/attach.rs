@@ -118,8 +118,7 @@ async fn other_key(t: &mut Trial) -> Verdict {
         (Role::Recipient, &pair.connection.sender),
         (Role::Sender, &pair.connection.recipient),
     ] {
-        let attach =
-            pair.connection.attach_with(link.transcript(), role, 0, 0, key, Vec::new());
+        let attach = pair.connection.attach_with(link.transcript(), role, 0, 0, key, Vec::new());
         link.ask(Body::Attach(attach)).await?.reject(RejectCode::Refused)?;
     }
     Ok(())
@@ -131,8 +130,7 @@ async fn other_version(t: &mut Trial) -> Verdict {
     for role in [Role::Recipient, Role::Sender] {
         let mut key = pair.connection.key(role).clone();
         key.record.version = 1;
-        let attach =
-            pair.connection.attach_with(link.transcript(), role, 0, 0, &key, Vec::new());
+        let attach = pair.connection.attach_with(link.transcript(), role, 0, 0, &key, Vec::new());
         link.ask(Body::Attach(attach)).await?.reject(RejectCode::Refused)?;
     }
     Ok(())
@@ -254,12 +252,9 @@ async fn not_attached(t: &mut Trial) -> Verdict {
 async fn not_for_this_role(t: &mut Trial) -> Verdict {
     let mut pair = t.pair(Class::Medium).await?;
     let handle = pair.sender_handle;
-    for body in [
-        ask::subscribe(handle, 1),
-        ask::suspend(handle),
-        ask::resume(handle),
-        ask::delete(handle),
-    ] {
+    for body in
+        [ask::subscribe(handle, 1), ask::suspend(handle), ask::resume(handle), ask::delete(handle)]
+    {
         pair.sender.ask(body).await?.reject(RejectCode::NotAttached)?;
     }
     let body = ask::send(pair.recipient_handle, 0, t.part(Class::Medium));

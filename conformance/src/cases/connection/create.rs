@@ -70,7 +70,10 @@ async fn lengths(t: &mut Trial) -> Verdict {
     let mut key = connection.recipient.record.clone();
     key.vk = cut(&key.vk);
     let bodies = [
-        ("recipient id", v1::CreateBody { recipient_id: cut(&right.recipient_id), ..right.clone() }),
+        (
+            "recipient id",
+            v1::CreateBody { recipient_id: cut(&right.recipient_id), ..right.clone() },
+        ),
         ("recipient key", v1::CreateBody { recipient_key: Some(key), ..right.clone() }),
         ("no recipient key", v1::CreateBody { recipient_key: None, ..right.clone() }),
         ("claim key", v1::CreateBody { claim_vk: cut(&right.claim_vk), ..right.clone() }),
@@ -153,7 +156,10 @@ async fn terms(t: &mut Trial) -> Verdict {
         bodies.push(("quota above the limit", v1::CreateBody { quota: 512, ..right.clone() }));
     }
     if limits.idle_days_max < 365 {
-        bodies.push(("idle days above the limit", v1::CreateBody { idle_days: 365, ..right.clone() }));
+        bodies.push((
+            "idle days above the limit",
+            v1::CreateBody { idle_days: 365, ..right.clone() },
+        ));
     }
     if limits.part_days_max < 30 {
         bodies.push(("part days above the limit", v1::CreateBody { part_days: 30, ..right }));

@@ -300,11 +300,7 @@ async fn notice_of_state(t: &mut Trial) -> Verdict {
         let notice = pair.recipient.notice().await?;
         ensure_eq!(notice.handle, pair.recipient_handle, "Notice for handle");
         ensure_eq!(notice.state, i32::from(state), "Notice of state");
-        ensure_eq!(
-            notice.sender_key.as_ref(),
-            Some(&pair.connection.sender.record),
-            "sender key"
-        );
+        ensure_eq!(notice.sender_key.as_ref(), Some(&pair.connection.sender.record), "sender key");
     }
     let part = t.part(Class::Medium);
     pair.send(part).await?;
@@ -366,14 +362,8 @@ async fn ended_by_chain(t: &mut Trial) -> Verdict {
     let new = t.next_key(&pair.connection.recipient);
     let change = pair.connection.change(Role::Recipient, &pair.connection.recipient, &new);
     let mut link = t.link(Class::Medium).await?;
-    let attach = pair.connection.attach_with(
-        link.transcript(),
-        Role::Recipient,
-        0,
-        0,
-        &new,
-        vec![change],
-    );
+    let attach =
+        pair.connection.attach_with(link.transcript(), Role::Recipient, 0, 0, &new, vec![change]);
     link.ask(Body::Attach(attach)).await?.attached()?;
     ended(&pair.recipient.ended().await?, pair.recipient_handle, EndReason::Stale)
 }

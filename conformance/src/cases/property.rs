@@ -1,0 +1,188 @@
+//! Properties: random sequences of commands in lockstep with the model, and concurrent histories.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::case::{Case, Need, case};
+use crate::model::Terms;
+use crate::peer::PATIENCE;
+use crate::property::command::Powers;
+use crate::property::coverage::Coverage;
+use crate::property::sequence::Setting;
+use crate::property::wire::Wires;
+use crate::property::{Ended, Found, Plan, Repro, carry_out, concurrent, explore, resolve};
+use crate::trial::{Stop, Trial, Verdict};
+
+/// All of them.
+pub const CASES: &[Case] = &[
+    case!(
+        "property/sequences",
+        [
+            CONNECTION_9,
+            CONNECTION_18,
+            CONNECTION_26,
+            CONNECTION_27,
+            CONNECTION_32,
+            CONNECTION_33,
+            CONNECTION_34,
+            CONNECTION_35,
+            CONNECTION_36,
+            CONNECTION_42,
+            CONNECTION_43,
+            CONNECTION_44,
+            CONNECTION_45,
+            CONNECTION_46,
+            CONNECTION_47,
+            CONNECTION_48,
+            CONNECTION_49,
+            CONNECTION_50,
+            CONNECTION_52,
+            CONNECTION_53,
+            ROTATION_11,
+            ROTATION_12,
+            ROTATION_15,
+            ERROR_1,
+            ERROR_2,
+            ERROR_6
+        ],
+        sequences
+    ),
+    case!(
+        "property/sequences-in-time",
+        [CONNECTION_54, CONNECTION_55, CONNECTION_56, ROTATION_4, ROTATION_5, ROTATION_13],
+        sequences_in_time,
+        needs Clock
+    ),
+    case!(
+        "property/sequences-with-loss",
+        [CONNECTION_57, CONNECTION_8],
+        sequences_with_loss,
+        needs Restart
+    ),
+    case!(
+        "property/histories",
+        [CONNECTION_17, CONNECTION_19, CONNECTION_34, CONNECTION_50, ROTATION_12],
+        histories
+    ),
+];
+
+/// Commands of one sequence.
+const COMMANDS: usize = 50;
+/// Sequences, or histories, at a time.
+const AT_ONCE: usize = 8;
+/// From so many sequences on, every required combination of state, command and outcome is met.
+const COVERING: u64 = 200;
+/// How long shrinking may take.
+const SHRINK_WITHIN: Duration = Duration::from_secs(20);
+
+async fn setting(t: &Trial, powers: Powers) -> Result<Setting, Stop> {
+    let limits = t.limits().await?;
+    let terms = Terms {
+        quota_max: limits.quota_max,
+        idle_days_max: limits.idle_days_max,
+        part_days_max: limits.part_days_max,
+        buried_hours: limits.link_life_seconds / 3_600,
+    };
+    if !resolve::grants(&terms) {
+        return Err(Stop::unsupported("limits of at least 32 parts, 90 and 21 days"));
+    }
+    Ok(Setting { terms, hour: t.hour(), powers, patience: PATIENCE })
+}
+
+fn wires(t: &Trial) -> Arc<Wires> {
+    Arc::new(Wires::new(Arc::clone(t.target()), t.trace().clone()))
+}
+
+/// Carries out `plan`, or the sequence of a repro file, and writes down what fails.
+async fn run(t: &Trial, powers: Powers, plan: Plan) -> Result<Coverage, Stop> {
+    let setting = setting(t, powers).await?;
+    if let Some(data) = t.replay() {
+        let repro: Repro = serde_json::from_value(data.clone())
+            .map_err(|error| Stop::harness(format!("the repro file: {error}")))?;
+        let supply = wires(t);
+        return carry_out(&*supply, &setting, &repro.commands).await.map_err(|broken| broken.stop);
+    }
+    match explore(wires(t), setting, plan).await {
+        Ok(coverage) => {
+            let (commands, cells) = (coverage.commands(), coverage.cells());
+            t.note(format!("{commands} requests, {cells} combinations"));
+            Ok(coverage)
+        }
+        Err(Ended::Stopped(stop)) => Err(stop),
+        Err(Ended::Found(found)) => Err(report(t, &found)?),
+    }
+}
+
+fn report(t: &Trial, found: &Found) -> Result<Stop, Stop> {
+    let data = serde_json::to_value(Repro::from(found))
+        .map_err(|error| Stop::harness(error.to_string()))?;
+    let path = t.repro(data)?;
+    for command in &found.commands {
+        t.note(format!("{command:?}"));
+    }
+    let (left, of, tried) = (found.commands.len(), found.generated, found.tried);
+    let (number, after) = (found.sequence, found.after);
+    let expected = found.finding.expected.clone();
+    let actual = format!(
+        "{} (sequence {number} of seed {}, after {after} sequences; {left} of {of} commands left \
+         after {tried} candidates; {})",
+        found.finding.actual,
+        t.seed(),
+        path.display()
+    );
+    Ok(Stop::fail(expected, actual))
+}
+
+fn plan(t: &Trial, sequences: u64, at_once: usize) -> Plan {
+    Plan { seed: t.seed(), sequences, commands: COMMANDS, at_once, shrink_within: SHRINK_WITHIN }
+}
+
+async fn sequences(t: &mut Trial) -> Verdict {
+    let sequences = u64::from(t.cases());
+    let coverage = run(t, Powers::default(), plan(t, sequences, AT_ONCE)).await?;
+    let missing = coverage.missing();
+    if t.replay().is_none() && sequences >= COVERING && !missing.is_empty() {
+        return Err(Stop::harness(format!("combinations that were never met: {missing:?}")));
+    }
+    Ok(())
+}
+
+async fn sequences_in_time(t: &mut Trial) -> Verdict {
+    let powers = Powers { clock: true, restart: false };
+    let sequences = u64::from(t.cases()).div_ceil(10);
+    run(t, powers, plan(t, sequences, 1)).await.map(drop)
+}
+
+async fn sequences_with_loss(t: &mut Trial) -> Verdict {
+    let powers = Powers { clock: t.target().has(Need::Clock), restart: true };
+    let sequences = u64::from(t.cases()).div_ceil(20);
+    run(t, powers, plan(t, sequences, 1)).await.map(drop)
+}
+
+async fn histories(t: &mut Trial) -> Verdict {
+    let setting = setting(t, Powers::default()).await?;
+    let supply = wires(t);
+    if let Some(data) = t.replay() {
+        let record: concurrent::Record = serde_json::from_value(data.clone())
+            .map_err(|error| Stop::harness(format!("the repro file: {error}")))?;
+        return concurrent::again(&*supply, &setting, &record).await.map(drop);
+    }
+    let histories = u64::from(t.cases()).div_ceil(4);
+    match concurrent::explore(supply, setting, t.seed(), histories, AT_ONCE / 2).await {
+        Ok(calls) => {
+            t.note(format!("{histories} histories, {calls} calls"));
+            Ok(())
+        }
+        Err(concurrent::Ended::Stopped(stop)) => Err(stop),
+        Err(concurrent::Ended::Found(record)) => {
+            let data =
+                serde_json::to_value(&record).map_err(|error| Stop::harness(error.to_string()))?;
+            let path = t.repro(data)?;
+            for call in &record.calls {
+                t.note(format!("{call:?}"));
+            }
+            let actual = format!("answers that no order explains ({})", path.display());
+            Err(Stop::fail("a linearizable history", actual))
+        }
+    }
+}
