@@ -110,7 +110,6 @@ impl World {
             }
         };
         if let Some(link) = self.links.get_mut(link) {
-            link.fresh = link.fresh.max(attach.handle + 1);
             let attachment = Attachment {
                 name: attach.name,
                 role: attach.role,

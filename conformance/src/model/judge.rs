@@ -3,7 +3,7 @@
 use edgewise_proto::v1::RejectCode as Code;
 
 use super::{
-    Attach, CHAIN_MAX, Change, Class, Create, Hour, IDLE_DAYS, KEY_GRACE_HOURS_MAX,
+    Attach, CHAIN_MAX, Change, Class, Create, HANDLES_MAX, Hour, IDLE_DAYS, KEY_GRACE_HOURS_MAX,
     KEY_LIFE_HOURS_MAX, Key, Name, PART_DAYS, QUOTAS, Role, State, WINDOW_BYTES_MAX,
     WINDOW_PARTS_MAX, World,
 };
@@ -95,15 +95,21 @@ impl World {
         unless(Code::BadSignature, signed) // CONNECTION-15
     }
 
-    pub(super) fn judge_attach(&self, link: usize, attach: &Attach) -> Result<(), Refusal> {
+    /// A handle that is named is used from now on, whatever becomes of the attach.
+    pub(super) fn judge_attach(&mut self, link: usize, attach: &Attach) -> Result<(), Refusal> {
         joined(&attach.chain, attach.pair, attach.version)?;
-        let free = self.links.get(link).is_some_and(|link| {
+        let found = self.links.get_mut(link);
+        let free = found.as_ref().is_some_and(|link| {
             attach.handle <= link.fresh && !link.attachments.contains_key(&attach.handle)
         });
-        unless(Code::HandleTaken, free)?; // CONNECTION-22
+        unless(Code::HandleTaken, free || attach.handle >= HANDLES_MAX)?; // CONNECTION-22
+        if let Some(link) = found.filter(|_| attach.handle < HANDLES_MAX) {
+            link.fresh = link.fresh.max(attach.handle + 1);
+        }
         chain_terms(&attach.chain, self.hour)?;
         // CONNECTION-24, ROTATION-6
-        unless(Code::BadSignature, attach.signed && attach.chain.iter().all(|c| c.signed))
+        unless(Code::BadSignature, attach.signed && attach.chain.iter().all(|c| c.signed))?;
+        unless(Code::Full, attach.handle < HANDLES_MAX) // CONNECTION-23
     }
 
     pub(super) fn judge_subscribe(

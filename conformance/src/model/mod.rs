@@ -24,6 +24,8 @@ use judge::Refusal;
 
 /// Most changes of key that a request carries (spec/parameters.md, CHAIN_MAX).
 const CHAIN_MAX: usize = 3;
+/// Most attachments of a link (HANDLES_MAX).
+const HANDLES_MAX: u32 = 65_536;
 /// Longest life of a key, in hours (KEY_LIFE_HOURS_MAX).
 const KEY_LIFE_HOURS_MAX: u32 = 366 * 24;
 /// Longest grace of a key, in hours (KEY_GRACE_HOURS_MAX).
