@@ -1,7 +1,8 @@
 //! Attach and detach: handles, proofs, what an attachment is bound to.
 
-use edgewise_proto::v1::{RejectCode, State, item::Body};
-use edgewise_spec::constants::HANDLES_MAX;
+use bytes::Bytes;
+use edgewise_proto::v1::{self, RejectCode, State, item::Body};
+use edgewise_spec::constants::{HANDLES_MAX, SUBMISSIONS_MAX};
 
 use crate::case::{Case, case};
 use crate::cases::ask;
@@ -10,6 +11,7 @@ use crate::trial::{Stop, Trial, Verdict, ensure, ensure_eq};
 
 /// All of them.
 pub const CASES: &[Case] = &[
+    case!("connection/attach-fields", [CONNECTION_70], fields),
     case!("connection/attach-handle-in-use", [CONNECTION_22], handle_in_use),
     case!("connection/attach-handle-ahead", [CONNECTION_22], handle_ahead),
     case!("connection/attach-handle-used-by-refusal", [CONNECTION_22], used_by_refusal),
@@ -28,6 +30,25 @@ pub const CASES: &[Case] = &[
     case!("connection/detach", [CONNECTION_30], detach),
     case!("connection/detach-ends-the-subscription", [CONNECTION_30], detach_ends),
 ];
+
+async fn fields(t: &mut Trial) -> Verdict {
+    let (connection, mut link) = t.open(Class::Medium).await?;
+    let right = connection.attach(link.transcript(), Role::Recipient, 0, 0);
+    let cut = |bytes: &Bytes| bytes.slice(..bytes.len() - 1);
+    for (what, attach) in [
+        ("no role", v1::Attach { role: 0, ..right.clone() }),
+        ("role 3", v1::Attach { role: 3, ..right.clone() }),
+        ("a short id", v1::Attach { recipient_id: cut(&right.recipient_id), ..right.clone() }),
+        ("a short key", v1::Attach { vk: cut(&right.vk), ..right.clone() }),
+        ("a short signature", v1::Attach { signature: cut(&right.signature), ..right.clone() }),
+        ("no signature", v1::Attach { signature: Bytes::new(), ..right.clone() }),
+        ("from beyond", v1::Attach { from: SUBMISSIONS_MAX, ..right.clone() }),
+    ] {
+        t.note(what);
+        link.ask(Body::Attach(attach)).await?.reject(RejectCode::Malformed)?;
+    }
+    link.ask(Body::Attach(right)).await?.attached().map(drop)
+}
 
 async fn handle_in_use(t: &mut Trial) -> Verdict {
     let (connection, mut link) = t.open(Class::Medium).await?;

@@ -10,6 +10,7 @@ use crate::trial::{Trial, Verdict, ensure, ensure_eq};
 
 /// All of them.
 pub const CASES: &[Case] = &[
+    case!("connection/claim-fields", [CONNECTION_70], fields),
     case!("connection/claim-over-small-or-large", [CONNECTION_14], over_small_or_large),
     case!("connection/claim-unsigned", [CONNECTION_15], unsigned),
     case!("connection/claim-unknown", [CONNECTION_16], unknown),
@@ -27,6 +28,31 @@ async fn is_open(link: &mut Link, connection: &Connection) -> Verdict {
     let (handle, attached) = link.attach(connection, Role::Recipient, 0).await?;
     ensure_eq!(attached.state, i32::from(v1::State::Open), "Attached in state");
     link.ask(ask::detach(handle)).await?.done()
+}
+
+async fn fields(t: &mut Trial) -> Verdict {
+    let (connection, mut link) = t.open(Class::Medium).await?;
+    let right = connection.claim(link.transcript());
+    let cut = |bytes: &Bytes| bytes.slice(..bytes.len() - 1);
+    let mut key = connection.sender.record.clone();
+    key.vk = cut(&key.vk);
+    for (what, claim) in [
+        ("a short claim key", v1::Claim { claim_vk: cut(&right.claim_vk), ..right.clone() }),
+        ("no sender's key", v1::Claim { sender_key: None, ..right.clone() }),
+        ("a short sender's key", v1::Claim { sender_key: Some(key), ..right.clone() }),
+        (
+            "a short signature of the claim key",
+            v1::Claim { claim_signature: cut(&right.claim_signature), ..right.clone() },
+        ),
+        (
+            "a short signature of the sender's key",
+            v1::Claim { sender_signature: cut(&right.sender_signature), ..right },
+        ),
+    ] {
+        t.note(what);
+        link.ask(Body::Claim(claim)).await?.reject(RejectCode::Malformed)?;
+    }
+    is_open(&mut link, &connection).await
 }
 
 async fn over_small_or_large(t: &mut Trial) -> Verdict {

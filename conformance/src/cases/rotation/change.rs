@@ -1,6 +1,7 @@
 //! The change of a key: signatures, versions, and what it ends.
 
-use edgewise_proto::v1::{self, KeyChange, RejectCode};
+use bytes::Bytes;
+use edgewise_proto::v1::{self, KeyChange, RejectCode, item::Body};
 
 use super::{attach_under, change, ending, rotates};
 use crate::case::{Case, case};
@@ -10,6 +11,7 @@ use crate::trial::{Trial, Verdict};
 
 /// All of them.
 pub const CASES: &[Case] = &[
+    case!("rotation/change-fields", [CONNECTION_70], fields),
     case!("rotation/change-unsigned", [ROTATION_6], unsigned),
     case!("rotation/change-for-another", [ROTATION_6], for_another),
     case!("rotation/change-from-another-key", [ROTATION_7], from_another_key),
@@ -20,6 +22,32 @@ pub const CASES: &[Case] = &[
     case!("rotation/first-change-wins", [ROTATION_12], first_wins),
     case!("rotation/change-in-grace", [ROTATION_13], change_in_grace, needs Clock),
 ];
+
+async fn fields(t: &mut Trial) -> Verdict {
+    let mut pair = t.pair(Class::Medium).await?;
+    let new = t.next_key(&pair.connection.recipient);
+    let right = change(&pair, Role::Recipient, &new);
+    let cut = |bytes: &Bytes| bytes.slice(..bytes.len() - 1);
+    for (what, wrong) in [
+        ("no new key", KeyChange { new_key: None, ..right.clone() }),
+        ("a short old key", KeyChange { old_vk: cut(&right.old_vk), ..right.clone() }),
+        (
+            "a short signature of the old key",
+            KeyChange { old_signature: cut(&right.old_signature), ..right.clone() },
+        ),
+        (
+            "a short signature of the new key",
+            KeyChange { new_signature: cut(&right.new_signature), ..right.clone() },
+        ),
+    ] {
+        t.note(what);
+        rotates(&mut pair, Role::Recipient, wrong).await?.reject(RejectCode::Malformed)?;
+    }
+    t.note("no change at all");
+    let none = Body::Rotate(v1::Rotate { handle: pair.recipient_handle, change: None });
+    pair.recipient.ask(none).await?.reject(RejectCode::Malformed)?;
+    rotates(&mut pair, Role::Recipient, right).await?.done()
+}
 
 async fn unsigned(t: &mut Trial) -> Verdict {
     let mut pair = t.pair(Class::Medium).await?;
