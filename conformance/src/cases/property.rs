@@ -86,7 +86,7 @@ async fn setting(t: &Trial, powers: Powers) -> Result<Setting, Stop> {
     if !resolve::grants(&terms) {
         return Err(Stop::unsupported("limits of at least 32 parts, 90 and 21 days"));
     }
-    Ok(Setting { terms, hour: t.hour(), powers, patience: PATIENCE })
+    Ok(Setting { terms, powers, patience: PATIENCE })
 }
 
 fn wires(t: &Trial) -> Arc<Wires> {

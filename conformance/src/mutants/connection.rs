@@ -53,7 +53,7 @@ pub const MUTANTS: &[Mutant] = &[
     kills!("CONNECTION-46", "connection/acknowledge-unsubscribed"),
     kills!("CONNECTION-47", "connection/subscribe-elsewhere"),
     kills!("CONNECTION-48", "connection/notice-of-state"),
-    kills!("CONNECTION-49", "connection/ended-by-rotation"),
+    kills!("CONNECTION-49", "connection/ended-by-delete"),
     kills!("CONNECTION-50", "connection/suspend-and-resume"),
     kills!("CONNECTION-51", "connection/suspend-while-open"),
     kills!("CONNECTION-52", "connection/deliver-while-suspended"),

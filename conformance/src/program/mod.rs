@@ -99,7 +99,7 @@ struct RunOptions {
     #[arg(long)]
     seed: Option<u64>,
     /// Runs of each property.
-    #[arg(long, value_name = "N", default_value_t = 64)]
+    #[arg(long, value_name = "N", default_value_t = 200)]
     cases: u32,
     /// A warning, or a case that passed only when repeated, counts as a failure.
     #[arg(long)]

@@ -201,11 +201,12 @@ async fn once(supply: &Wires, setting: &Setting, script: &Script) -> Result<u64,
 
 /// Makes the connection and attaches the three links.
 async fn prepare(wire: &mut Wire, setting: &Setting, script: &Script) -> Result<Stage, Stop> {
-    let mut world = World::new(setting.terms, setting.hour);
+    let hour = wire.hour();
+    let mut world = World::new(setting.terms, hour);
     let mut cast = Cast::default();
     let state = if script.open { State::Open } else { State::Claimed };
-    let create = cast.new_connection(Class::Medium, state, setting.hour);
-    let spare = (0..6).map(|_| cast.fresh_key(1, setting.hour)).collect();
+    let create = cast.new_connection(Class::Medium, state, hour);
+    let spare = (0..6).map(|_| cast.fresh_key(1, hour)).collect();
     for _ in &script.links {
         wire.open(Class::Medium).await?;
         world.open(Class::Medium);

@@ -80,6 +80,10 @@ impl Memory {
 }
 
 impl Target for Memory {
+    fn hour(&self) -> Hour {
+        self.world.hour()
+    }
+
     async fn open(&mut self, class: Class) -> Result<(), Stop> {
         self.world.open(class);
         self.inboxes.push(VecDeque::new());

@@ -63,8 +63,7 @@ impl Cast {
         match command {
             Command::Create { slot, class, state, terms, flaw } => {
                 let create = self.create(*class, *state, *terms, *flaw, hour);
-                let class = if *state == State::Open { Class::Medium } else { *class };
-                Some((slot_of(*slot, class), Request::Create(Box::new(create))))
+                Some((slot_for(*slot, &create), Request::Create(Box::new(create))))
             }
             Command::Restore { slot, connection, state, key, chain } => {
                 self.restore(*slot, *connection, *state, (*key, *chain), hour)
@@ -222,9 +221,9 @@ impl Cast {
         create.sender = if open { None } else { party.sender.last().copied() };
         create.bundle = open.then_some(party.name);
         (create.recipient_signed, create.claim_signed) = (true, open);
-        create.chain = history(&party.recipient, create.key, chain);
-        let slot = slot_of(slot, if open { Class::Medium } else { create.class });
-        Some((slot, Request::Create(Box::new(create))))
+        // Beside a bundle a chain has no room.
+        create.chain = history(&party.recipient, create.key, if open { 0 } else { chain });
+        Some((slot_for(slot, &create), Request::Create(Box::new(create))))
     }
 
     fn claim(
@@ -269,7 +268,9 @@ impl Cast {
         let expected = world.records().get(&name).map_or(0, |record| record.next);
         let mut changes = Vec::new();
         let mut key = present;
-        for _ in 0..*chain {
+        // A small block has no room for more.
+        let most = if SLOTS.get(slot) == Some(&Class::Small) { 3 } else { 4 };
+        for _ in 0..(*chain).min(most) {
             let new = self.fresh_key(key.version + 1, hour);
             changes.push(Change {
                 new,
@@ -411,6 +412,15 @@ pub fn slot_of(slot: Slot, class: Class) -> usize {
     }
     let right = || SLOTS.iter().enumerate().filter(|(_, c)| **c == class).map(|(n, _)| n);
     index.checked_rem(right().count()).and_then(|n| right().nth(n)).unwrap_or_default()
+}
+
+/// The slot for a create: one whose blocks hold the bundle, if there is one.
+fn slot_for(slot: Slot, create: &Create) -> usize {
+    let needed = if create.state == State::Open { Class::Medium } else { create.class };
+    match (slot_of(slot, needed), &create.bundle) {
+        (at, Some(_)) if SLOTS.get(at) == Some(&Class::Small) => SLOTS.len() - 1,
+        (at, _) => at,
+    }
 }
 
 /// Slot and handle that a command is aimed at; a handle that nothing has where nothing is there.

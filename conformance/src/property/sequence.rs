@@ -10,7 +10,7 @@ use super::coverage::{self, Coverage};
 use super::ledger::Ledger;
 use super::resolve::{Cast, Links, SLOTS};
 use super::target::Target;
-use crate::model::{Answer, Attach, Event, Hour, Name, Request, Role, State, Terms, World};
+use crate::model::{Answer, Attach, Event, Name, Request, Role, State, Terms, World};
 use crate::verdict::Stop;
 
 /// Hours of one unit of `Command::Advance`.
@@ -21,8 +21,6 @@ const UNIT_HOURS: u32 = 11;
 pub struct Setting {
     /// What the server described of itself.
     pub terms: Terms,
-    /// The server's hour when the sequence begins.
-    pub hour: Hour,
     /// What it can do beyond the profile.
     pub powers: Powers,
     /// How long an event that must come may take.
@@ -76,10 +74,11 @@ pub async fn run<T: Target>(
     setting: &Setting,
     commands: &[Command],
 ) -> Result<Coverage, Box<Broken>> {
+    let world = World::new(setting.terms, target.hour());
     let mut play = Play {
         target,
         setting: *setting,
-        world: World::new(setting.terms, setting.hour),
+        world,
         cast: Cast::default(),
         links: Links::default(),
         ledger: Ledger::default(),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::{Answer, Class, Event, Request};
+use crate::model::{Answer, Class, Event, Hour, Request};
 use crate::verdict::Stop;
 
 /// A server, reached over links that it numbers from 0 in the order in which they are opened.
@@ -11,6 +11,9 @@ use crate::verdict::Stop;
 /// itself (a block's length, its seal, an answer without a request), and with another stop where
 /// nothing can be said of the server.
 pub trait Target: Send {
+    /// The server's hour.
+    fn hour(&self) -> Hour;
+
     /// Opens and confirms one more link.
     fn open(&mut self, class: Class) -> impl Future<Output = Result<(), Stop>> + Send;
 

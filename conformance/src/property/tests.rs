@@ -3,7 +3,7 @@
 
 use std::sync::Mutex;
 
-use super::memory::{Fault, HOUR, Memories, TERMS};
+use super::memory::{Fault, Memories, TERMS};
 use super::*;
 use crate::model::{Role, State};
 
@@ -16,7 +16,7 @@ const PLAN: Plan = Plan {
 };
 
 fn setting(powers: Powers) -> Setting {
-    Setting { terms: TERMS, hour: HOUR, powers, patience: Duration::ZERO }
+    Setting { terms: TERMS, powers, patience: Duration::ZERO }
 }
 
 fn explore_with(fault: Fault, powers: Powers) -> Result<Coverage, Ended> {

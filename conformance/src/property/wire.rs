@@ -15,7 +15,8 @@ use rand_core::SeedableRng;
 use super::Supply;
 use super::target::Target;
 use crate::model::{
-    Answer, Attach, Change, Class, Create, Event, Key, Name, Notice, Pair, Request, Role, State,
+    Answer, Attach, Change, Class, Create, Event, Hour, Key, Name, Notice, Pair, Request, Role,
+    State,
 };
 use crate::peer::{self, Connection, HelloPlan, Http, Link, OPEN, Trace};
 use crate::target;
@@ -113,6 +114,10 @@ impl Wire {
 }
 
 impl Target for Wire {
+    fn hour(&self) -> Hour {
+        self.server.now().hour()
+    }
+
     async fn open(&mut self, class: Class) -> Result<(), Stop> {
         let class = wire_class(class);
         let plan = HelloPlan::new(class, self.server.epoch(&self.trace).await?);
