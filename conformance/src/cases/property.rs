@@ -165,7 +165,7 @@ async fn histories(t: &mut Trial) -> Verdict {
     if let Some(data) = t.replay() {
         let record: concurrent::Record = serde_json::from_value(data.clone())
             .map_err(|error| Stop::harness(format!("the repro file: {error}")))?;
-        return concurrent::again(&*supply, &setting, &record).await.map(drop);
+        return concurrent::again(&supply, &setting, &record).await.map(drop);
     }
     let histories = u64::from(t.cases()).div_ceil(4);
     match concurrent::explore(supply, setting, t.seed(), histories, AT_ONCE / 2).await {

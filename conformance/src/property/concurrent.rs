@@ -134,7 +134,7 @@ pub async fn explore(
                 if number >= histories {
                     return Ok(calls);
                 }
-                calls += once(&*supply, &setting, &generate(seed, number)?).await?;
+                calls += once(&supply, &setting, &generate(seed, number)?).await?;
             }
         });
     }

@@ -143,7 +143,7 @@ impl Source {
                     .await
                     .map_err(|error| StartFault::Spawn(error.to_string()))?;
                 let target = read_ready(&started.ready, variant)?;
-                Ok(Server { target, hold: Hold::Embedded(started) })
+                Ok(Server { target, hold: Hold::Embedded(Box::new(started)) })
             }
         }
     }

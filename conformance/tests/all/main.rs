@@ -1,5 +1,12 @@
 //! Everything that is tested across crates, as one program.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops at a fault"
+)]
+
 mod house;
 mod run;
 mod trace;
