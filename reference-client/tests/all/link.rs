@@ -105,6 +105,23 @@ async fn a_suite_that_is_not_offered_is_not_asked_for() {
     assert_eq!(link.suite(), SuiteId::Chacha20Poly1305);
 }
 
+/// LINK-43: a certificate of nobody, for another name; what counts is the fingerprint.
+#[tokio::test]
+async fn tls_lies_around_the_link_whatever_the_certificate() {
+    let server = TestServer::start(Config { tls: true, ..Config::default() }).await;
+    let link = client().open(&server.address, Class::Large).await.unwrap();
+    let (id, recipient, _) = {
+        let medium = client().open(&server.address, Class::Medium).await.unwrap();
+        claimed(&server, &medium, Class::Large).await
+    };
+    let attached = link.attach_recipient(&id, &recipient, &[]).await.unwrap();
+    assert_eq!(attached.state(), State::Claimed);
+    let mut address = server.address.clone();
+    address.fingerprint[7] ^= 1;
+    let refused = client().open(&address, Class::Medium).await;
+    assert!(matches!(refused, Err(Error::Description { .. })), "{refused:?}");
+}
+
 /// LINK-4: another identity at the address.
 #[tokio::test]
 async fn a_server_of_another_identity_is_refused() {

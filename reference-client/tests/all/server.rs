@@ -21,7 +21,8 @@ use edgewise_spec::suite::SuiteId;
 use prost::Message;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::sync::{broadcast, mpsc};
 
 /// What a test server is like.
@@ -32,6 +33,8 @@ pub struct Config {
     pub epoch: u32,
     /// Epoch keys are made from it.
     pub seed: u8,
+    /// TLS 1.3 around the streams, with a certificate that nobody has issued.
+    pub tls: bool,
 }
 
 impl Default for Config {
@@ -41,6 +44,7 @@ impl Default for Config {
             password: None,
             epoch: 1,
             seed: 1,
+            tls: false,
         }
     }
 }
@@ -108,7 +112,7 @@ impl TestServer {
             link: HandshakeParams {
                 fingerprint,
                 epochs: EpochWindow::new([epoch]),
-                suites: config.suites.into_iter().collect(),
+                suites: config.suites.iter().copied().collect(),
                 classes: Class::ALL.into(),
             },
             limits: Limits::default(),
@@ -131,12 +135,27 @@ impl TestServer {
             cut: broadcast::channel(1).0,
         });
         let accepting = world.clone();
+        let acceptor = config.tls.then(tls_acceptor);
         tokio::spawn(async move {
             while let Ok((tcp, _)) = listener.accept().await {
-                tokio::spawn(serve(accepting.clone(), tcp));
+                tcp.set_nodelay(true).unwrap();
+                match &acceptor {
+                    None => drop(tokio::spawn(serve(accepting.clone(), tcp))),
+                    Some(acceptor) => {
+                        let (accepting, acceptor) = (accepting.clone(), acceptor.clone());
+                        tokio::spawn(async move {
+                            let tls = acceptor.accept(tcp).await.unwrap();
+                            let session = tls.get_ref().1;
+                            let group = session.negotiated_key_exchange_group().unwrap().name();
+                            assert_eq!(group, rustls::NamedGroup::X25519MLKEM768);
+                            assert_eq!(session.alpn_protocol(), Some(&b"h2"[..]));
+                            serve(accepting, tls).await;
+                        });
+                    }
+                }
             }
         });
-        Self { address: Address { fingerprint, edge, tls: false }, world }
+        Self { address: Address { fingerprint, edge, tls: config.tls }, world }
     }
 
     /// Ends every stream without a word.
@@ -166,10 +185,23 @@ impl TestServer {
     }
 }
 
-async fn serve(world: Arc<World>, tcp: TcpStream) {
-    tcp.set_nodelay(true).unwrap();
+fn tls_acceptor() -> tokio_rustls::TlsAcceptor {
+    let made = rcgen::generate_simple_self_signed(["nobody.invalid".to_owned()]).unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .unwrap();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    Arc::new(config).into()
+}
+
+async fn serve(world: Arc<World>, io: impl AsyncRead + AsyncWrite + Unpin) {
     let mut cut = world.cut.subscribe();
-    let Ok(mut connection) = h2::server::handshake(tcp).await else { return };
+    let Ok(mut connection) = h2::server::handshake(io).await else { return };
     loop {
         let accepted = tokio::select! {
             accepted = connection.accept() => accepted,

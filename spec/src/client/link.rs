@@ -319,7 +319,7 @@ impl ClientLink {
                 require!(LINK_48, answer.is_some(), malformed);
                 let Some((pending, result)) = answer else { return Ok(()) };
                 match (pending.kind, &result) {
-                    (Kind::Attach, Err(_)) | (Kind::Detach, Ok(_)) => {
+                    (Kind::Attach, Err(_)) | (Kind::Detach, Ok(_) | Err(Reject::NotAttached)) => {
                         self.handles.give_back(pending.handle);
                     }
                     (Kind::Subscribe, Ok(_)) => self.handles.subscribed(pending.handle),
