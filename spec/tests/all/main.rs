@@ -17,6 +17,7 @@ mod link;
 mod parameters;
 mod rotation;
 mod schema;
+mod store;
 mod suite;
 mod vector;
 mod world;

@@ -145,6 +145,13 @@ impl Sender {
         self.kept.is_empty()
     }
 
+    /// Where it is, for whoever looks for a fault.
+    pub fn place(&self) -> String {
+        let Self { kept, cursor, round, full_until, next_submission, visit, .. } = self;
+        let asked: Vec<_> = visit.asked.values().collect();
+        format!("{cursor} of {next_submission} ({round}) {full_until:?} {kept:?} {asked:?}")
+    }
+
     /// The link is gone.
     pub fn lose_link(&mut self) {
         self.visit = Visit::new();

@@ -317,7 +317,8 @@ fn run(seed: u64) -> [u64; 14] {
             }
         }
         if steps % 500 == 0 {
-            world.now = world.now.plus_seconds(60);
+            // Who has nothing to say learns of a loss when its link's life is over.
+            world.now = world.now.plus_seconds(3_600);
         }
         steps += 1;
         assert!(steps < DRAIN, "seed {seed}: stuck at {:?}", stuck(&world));
@@ -348,8 +349,12 @@ fn stuck(world: &World) -> Vec<String> {
     let couple = |c: &Couple| {
         let (recipient, sender) = (&c.recipient, &c.sender);
         format!(
-            "{}/{} {:?} {:?}",
-            recipient.stored, sender.pushed, recipient.visit.standing, sender.visit.standing
+            "{}/{} {:?} {:?} {}",
+            recipient.stored,
+            sender.pushed,
+            recipient.visit.standing,
+            sender.visit.standing,
+            sender.place()
         )
     };
     world.couples.iter().map(couple).chain([format!("{parts:?}")]).collect()

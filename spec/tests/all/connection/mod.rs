@@ -1,5 +1,7 @@
 //! A connection's life, clause by clause, over real links to a real store.
 
+mod vectors;
+
 use edgewise_proto::v1::{self, EndReason, Role, State};
 use edgewise_spec::client::{Answer, Event, Request};
 use edgewise_spec::constants::{BUNDLE_LEN, SPACE_BATCH_MS};
@@ -7,9 +9,9 @@ use edgewise_spec::error::Reject;
 use edgewise_spec::frame::Class;
 use edgewise_spec::time::Now;
 
-use super::world::keys::{Connection, Keys};
-use super::world::peer::{Pair, Peer};
-use super::world::server::{START, Server};
+use crate::world::keys::{Connection, Keys};
+use crate::world::peer::{Pair, Peer};
+use crate::world::server::{START, Server};
 
 fn notices(peer: &mut Peer) -> Vec<v1::Notice> {
     let events = std::mem::take(&mut peer.events);

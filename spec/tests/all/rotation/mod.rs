@@ -1,14 +1,16 @@
 //! A key's life and its changes, over real links to a real store.
 
+mod vectors;
+
 use edgewise_proto::v1::{self, EndReason, Role};
 use edgewise_spec::client::{Answer, Event, Request};
 use edgewise_spec::error::Reject;
 use edgewise_spec::frame::Class;
 use edgewise_spec::rotation::{Asked, KeyRecord, Life};
 
-use super::world::keys::{Key, change};
-use super::world::peer::{Pair, Peer};
-use super::world::server::{START, Server};
+use crate::world::keys::{Key, change};
+use crate::world::peer::{Pair, Peer};
+use crate::world::server::{START, Server};
 
 fn rotate(
     peer: &mut Peer,
