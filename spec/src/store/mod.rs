@@ -3,6 +3,7 @@
 //! A store decides nothing. [`crate::connection::plan`] says what an operation does; the store
 //! finds the record, carries the plan out in one act, and says whom to wake.
 
+mod act;
 pub mod memory;
 mod senders;
 mod shard;

@@ -10,9 +10,8 @@ use rand_core::CryptoRng;
 use super::senders::HashKey;
 use super::slab::{NOWHERE, Slab};
 use super::tombstones::Tombstones;
-use super::{Changed, LinkId, PartBuf, Place, READ_PARTS_MAX, ReadSpec, Slot, Wake, Wakes, Why};
+use super::{Changed, PartBuf, Place, READ_PARTS_MAX, ReadSpec, Slot, Wake, Wakes, Why};
 use crate::connection::{Around, Find, Guard, Id, Op, Outcome, Plan, Put, Record, State, plan};
-use crate::constants::WAITERS_MAX;
 use crate::error::Reject;
 use crate::mutant;
 use crate::time::Now;
@@ -61,12 +60,12 @@ pub struct Applied {
 
 /// One stored part: an exact-size copy, in a ring that its record's `parts` names the last of.
 #[derive(Clone, Debug)]
-struct Stored {
-    part: Arc<[u8]>,
-    sequence: u64,
-    owner: u32,
-    next: u32,
-    accepted_at: u32,
+pub(super) struct Stored {
+    pub(super) part: Arc<[u8]>,
+    pub(super) sequence: u64,
+    pub(super) owner: u32,
+    pub(super) next: u32,
+    pub(super) accepted_at: u32,
 }
 
 /// Some of a server's records and all that belongs to them.
@@ -75,17 +74,17 @@ struct Stored {
 /// keeps the index of sender ids.
 #[derive(Clone, Debug)]
 pub struct Shard {
-    key: HashKey,
+    pub(super) key: HashKey,
     limits: StoreLimits,
     number: u32,
     bits: u32,
-    records: Slab<Record>,
-    by_recipient: HashTable<u32>,
-    parts: Slab<Stored>,
-    part_bytes: usize,
-    bundles: BTreeMap<u32, Bytes>,
-    waiters: BTreeMap<u32, VecDeque<Place>>,
-    tombstones: Tombstones,
+    pub(super) records: Slab<Record>,
+    pub(super) by_recipient: HashTable<u32>,
+    pub(super) parts: Slab<Stored>,
+    pub(super) part_bytes: usize,
+    pub(super) bundles: BTreeMap<u32, Bytes>,
+    pub(super) waiters: BTreeMap<u32, VecDeque<Place>>,
+    pub(super) tombstones: Tombstones,
     swept: u32,
 }
 
@@ -300,7 +299,7 @@ impl Shard {
 
 /// Finding, and what stands around.
 impl Shard {
-    const fn slot(&self, at: u32) -> Slot {
+    pub(super) const fn slot(&self, at: u32) -> Slot {
         Slot(at << self.bits | self.number)
     }
 
@@ -332,7 +331,7 @@ impl Shard {
         Around { slot, claim_key_taken, buried, full }
     }
 
-    fn indexed(&self, at: u32) -> Option<Indexed> {
+    pub(super) fn indexed(&self, at: u32) -> Option<Indexed> {
         let sender_id = self.records.get(at)?.sender_id;
         Some(Indexed { sender_id, slot: self.slot(at) })
     }
@@ -365,230 +364,5 @@ fn holds(planned: &Plan, record: Option<&Record>) -> bool {
         Guard::Submission { incarnation, revision, next } => record.is_some_and(|r| {
             now == Some((incarnation, revision)) && r.next == next && r.has_room()
         }),
-    }
-}
-
-/// Carrying out.
-impl Shard {
-    fn carry_out(
-        &mut self,
-        planned: Plan,
-        op: &Op,
-        found: Option<u32>,
-        now: Now,
-        wakes: &mut Wakes,
-    ) -> (Result<Outcome, Reject>, Option<u32>) {
-        let mut outcome = planned.outcome.clone();
-        if let Put::Insert(record) = planned.put {
-            let at = self.insert(record, op);
-            // Numbers ran out: the plan was told that there is room, so this cannot be.
-            let outcome = if at.is_some() { outcome } else { Err(Reject::Full) };
-            return (outcome, at);
-        }
-        let Some(at) = found else { return (outcome, None) };
-        self.tell(at, planned.tell, wakes);
-        if matches!(planned.put, Put::Remove) {
-            self.bury(at, Some(now));
-            return (outcome, None);
-        }
-        self.change(at, &planned);
-        if let (true, Op::Send { part, .. }) = (planned.append, op) {
-            self.append(at, part, now);
-        }
-        if let Some(through) = planned.trim {
-            self.trim(at, through);
-        }
-        if planned.drop_bundle {
-            self.bundles.remove(&at);
-        }
-        if let (true, Ok(Outcome::Claimed { bundle, .. })) = (planned.read_bundle, &mut outcome) {
-            *bundle = self.bundles.get(&at).cloned().unwrap_or_default();
-        }
-        self.wait(at, planned.wait, planned.unwait);
-        if planned.room {
-            self.tell_waiters(at, wakes);
-        }
-        (outcome, Some(at))
-    }
-
-    fn insert(&mut self, record: Record, op: &Op) -> Option<u32> {
-        let at = self.records.insert(record)?;
-        let (key, records) = (self.key, &self.records);
-        let hash_at =
-            |at: &u32| records.get(*at).map_or(0, |record| key.hash(&record.recipient_id));
-        self.by_recipient.insert_unique(key.hash(&record.recipient_id), at, hash_at);
-        if let Op::Create(create) = op
-            && !create.bundle.is_empty()
-        {
-            self.bundles.insert(at, create.bundle.clone());
-        }
-        Some(at)
-    }
-
-    /// What a plan changes in the record itself.
-    fn change(&mut self, at: u32, planned: &Plan) {
-        let Some(record) = self.records.get_mut(at) else { return };
-        if let Put::Replace(changed) = planned.put {
-            record.take_control(&changed);
-        }
-        if let Some(active) = planned.active {
-            record.active = active;
-        }
-        if let Some(next) = planned.next {
-            record.next = record.next.max(next);
-        }
-        if let Some(subscriber) = planned.subscriber {
-            record.set_subscriber(subscriber);
-        }
-    }
-
-    fn append(&mut self, at: u32, part: &Bytes, now: Now) {
-        let Some(record) = self.records.get_mut(at) else { return };
-        // CONNECTION-43: from 1, one more each.
-        let sequence = record.accepted + 1 + u64::from(mutant!(CONNECTION_43));
-        let accepted_at = u32::try_from(now.seconds()).unwrap_or(u32::MAX);
-        let stored =
-            Stored { part: part[..].into(), sequence, owner: at, next: NOWHERE, accepted_at };
-        let Some(number) = self.parts.insert(stored) else { return };
-        let last = core::mem::replace(&mut record.parts, number);
-        record.accepted = sequence;
-        record.held += 1;
-        self.part_bytes += part.len();
-        let first = match self.parts.get_mut(last) {
-            Some(last) => core::mem::replace(&mut last.next, number),
-            None => number,
-        };
-        if let Some(new) = self.parts.get_mut(number) {
-            new.next = first;
-        }
-    }
-
-    /// Deletes the parts up to a sequence (CONNECTION-45).
-    fn trim(&mut self, at: u32, through: u64) {
-        let all = mutant!(CONNECTION_45);
-        while self.first(at).is_some_and(|first| first.sequence <= through || all) {
-            self.drop_first(at);
-        }
-    }
-
-    /// The oldest part that a record holds.
-    fn first(&self, at: u32) -> Option<&Stored> {
-        let last = self.parts.get(self.records.get(at)?.parts)?;
-        self.parts.get(last.next)
-    }
-
-    fn drop_first(&mut self, at: u32) {
-        let Some(record) = self.records.get_mut(at) else { return };
-        let Some(last) = self.parts.get(record.parts) else { return };
-        let number = last.next;
-        let Some(first) = self.parts.remove(number) else { return };
-        self.part_bytes -= first.part.len();
-        record.held = record.held.saturating_sub(1);
-        if number == record.parts {
-            record.parts = NOWHERE;
-        } else if let Some(last) = self.parts.get_mut(record.parts) {
-            last.next = first.next;
-        }
-    }
-
-    /// CONNECTION-54
-    fn drop_old_parts(&mut self, at: u32, now: Now, wakes: &mut Wakes) {
-        let held = self.records.get(at).map_or(0, |record| record.held);
-        if held == 0 {
-            return;
-        }
-        let is_over = |shard: &Self| {
-            let record = shard.records.get(at)?;
-            shard.first(at).map(|first| record.part_is_over(first.accepted_at, now))
-        };
-        while is_over(self) == Some(true) {
-            self.drop_first(at);
-        }
-        if self.records.get(at).is_some_and(|record| record.held < held) {
-            self.tell_waiters(at, wakes);
-        }
-    }
-}
-
-/// Ends, and who is told.
-impl Shard {
-    /// Deletes a record whose time is over (CONNECTION-55).
-    fn bury_if_over(
-        &mut self,
-        found: Option<u32>,
-        now: Now,
-        wakes: &mut Wakes,
-    ) -> (Option<u32>, Option<Indexed>) {
-        let Some(at) = found else { return (None, None) };
-        if !self.records.get(at).is_some_and(|record| record.is_over(now)) {
-            return (found, None);
-        }
-        let indexed = self.indexed(at);
-        self.tell(at, Some(Why::Stale), wakes);
-        self.bury(at, None);
-        (None, indexed)
-    }
-
-    /// CONNECTION-53: nothing is kept but, of one that was deleted, its id.
-    fn bury(&mut self, at: u32, deleted: Option<Now>) {
-        while self.first(at).is_some() {
-            self.drop_first(at);
-        }
-        self.bundles.remove(&at);
-        self.waiters.remove(&at);
-        let Some(record) = self.records.get(at) else { return };
-        let id = record.recipient_id;
-        if let Ok(found) = self.by_recipient.find_entry(self.key.hash(&id), |other| *other == at) {
-            found.remove();
-        }
-        self.records.remove(at);
-        if let Some(now) = deleted {
-            self.tombstones.insert(id, now);
-        }
-    }
-
-    fn tell(&self, at: u32, why: Option<Why>, wakes: &mut Wakes) {
-        let subscriber = self.records.get(at).and_then(Record::subscriber);
-        if let (Some(place), Some(why)) = (subscriber, why) {
-            wakes.push(Wake { place, slot: self.slot(at), why });
-        }
-    }
-
-    fn wait(&mut self, at: u32, wait: Option<Place>, unwait: Option<Place>) {
-        if let Some(place) = wait {
-            let waiters = self.waiters.entry(at).or_default();
-            if !waiters.contains(&place) {
-                if waiters.len() == WAITERS_MAX {
-                    waiters.pop_front();
-                }
-                waiters.push_back(place);
-            }
-        }
-        if let Some(place) = unwait
-            && let Some(waiters) = self.waiters.get_mut(&at)
-        {
-            waiters.retain(|waiting| *waiting != place);
-            if waiters.is_empty() {
-                self.waiters.remove(&at);
-            }
-        }
-    }
-
-    /// CONNECTION-37: everybody who waits, once.
-    fn tell_waiters(&mut self, at: u32, wakes: &mut Wakes) {
-        if self.waiters.is_empty() || !self.records.get(at).is_some_and(Record::has_room) {
-            return;
-        }
-        let slot = self.slot(at);
-        let places = self.waiters.remove(&at).unwrap_or_default();
-        wakes.extend(places.into_iter().map(|place| Wake { place, slot, why: Why::Space }));
-    }
-
-    /// A link is over: nothing of it waits any more. Not needed, but it frees memory earlier.
-    pub fn forget_link(&mut self, link: LinkId) {
-        self.waiters.retain(|_, places| {
-            places.retain(|place| place.link != link);
-            !places.is_empty()
-        });
     }
 }

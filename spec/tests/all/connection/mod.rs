@@ -1,5 +1,6 @@
 //! A connection's life, clause by clause, over real links to a real store.
 
+mod requests;
 mod vectors;
 
 use edgewise_proto::v1::{self, EndReason, Role, State};

@@ -14,11 +14,12 @@ use edgewise_spec::suite::{SigningKey, SuiteId};
 use prost::Message as _;
 use serde::{Deserialize, Serialize};
 
+use super::requests;
 use crate::audit::audit;
 use crate::vector::{Hex, Vector, VectorFile, assert_current, load, pattern, vector};
 
-const HOUR: u32 = 500_000;
-const PASSWORD: &[u8] = b"correct horse battery staple";
+pub const HOUR: u32 = 500_000;
+pub const PASSWORD: &[u8] = b"correct horse battery staple";
 
 #[derive(Serialize, Deserialize, PartialEq, Debug)]
 #[serde(deny_unknown_fields)]
@@ -62,7 +63,7 @@ struct Proof {
 /// A request and the link that it comes over. The server describes the largest limits.
 #[derive(Serialize, Deserialize, PartialEq, Debug)]
 #[serde(deny_unknown_fields)]
-struct Request {
+pub struct Request {
     kind: Kind,
     fingerprint: Hex,
     transcript: Hex,
@@ -70,13 +71,13 @@ struct Request {
     class: u32,
     hour: u32,
     /// Of the server; empty for none.
-    password: Hex,
+    pub password: Hex,
     message: Hex,
 }
 
 #[derive(Serialize, Deserialize, PartialEq, Debug, Clone, Copy)]
 #[serde(rename_all = "lowercase")]
-enum Kind {
+pub enum Kind {
     Create,
     Claim,
     Attach,
@@ -85,7 +86,7 @@ enum Kind {
 /// What is found before any record is looked at.
 #[derive(Serialize, Deserialize, PartialEq, Debug)]
 #[serde(deny_unknown_fields)]
-struct Judged {
+pub struct Judged {
     /// The bytes that the request's signatures cover.
     signed: Hex,
     /// By which id the record is found.
@@ -141,7 +142,7 @@ fn judge(input: &Request) -> Result<Judged, &'static str> {
     Ok(Judged { signed: signed.into(), id: id.into() })
 }
 
-fn key(name: &str) -> SigningKey {
+pub fn key(name: &str) -> SigningKey {
     SigningKey::from_seed(&pattern(name))
 }
 
@@ -149,19 +150,19 @@ fn vk(name: &str) -> [u8; 32] {
     *key(name).verifying_key().as_bytes()
 }
 
-fn record(name: &str, version: u32) -> KeyRecord {
+pub fn record(name: &str, version: u32) -> KeyRecord {
     KeyRecord { vk: vk(name), version, not_before: HOUR - 1, not_after: HOUR + 720, grace: 48 }
 }
 
-fn fingerprint() -> [u8; 32] {
+pub fn fingerprint() -> [u8; 32] {
     pattern("fingerprint")
 }
 
-fn transcript() -> [u8; 32] {
+pub fn transcript() -> [u8; 32] {
     pattern("transcript")
 }
 
-fn body(state: State) -> v1::CreateBody {
+pub fn body(state: State) -> v1::CreateBody {
     let open = state == State::Open;
     v1::CreateBody {
         recipient_id: recipient_id(&fingerprint(), &vk("recipient")).to_vec().into(),
@@ -178,7 +179,7 @@ fn body(state: State) -> v1::CreateBody {
     }
 }
 
-fn create(body: &v1::CreateBody) -> v1::Create {
+pub fn create(body: &v1::CreateBody) -> v1::Create {
     let open = body.state() == State::Open;
     let body: bytes::Bytes = body.encode_to_vec().into();
     let input = create_input(&transcript(), &body);
@@ -192,7 +193,7 @@ fn create(body: &v1::CreateBody) -> v1::Create {
     }
 }
 
-fn claim(version: u32) -> v1::Claim {
+pub fn claim(version: u32) -> v1::Claim {
     let id = sender_id(&fingerprint(), &vk("claim"));
     let input = claim_input(&transcript(), &id, &vk("sender"));
     v1::Claim {
@@ -203,7 +204,7 @@ fn claim(version: u32) -> v1::Claim {
     }
 }
 
-fn attach(role: Role, name: &str) -> v1::Attach {
+pub fn attach(role: Role, name: &str) -> v1::Attach {
     let id = recipient_id(&fingerprint(), &vk("recipient"));
     let input = attach_input(&transcript(), role, &id, 3);
     v1::Attach {
@@ -218,7 +219,7 @@ fn attach(role: Role, name: &str) -> v1::Attach {
     }
 }
 
-fn over(kind: Kind, class: u32, message: Vec<u8>) -> Request {
+pub fn over(kind: Kind, class: u32, message: Vec<u8>) -> Request {
     Request {
         kind,
         fingerprint: fingerprint().into(),
@@ -231,7 +232,7 @@ fn over(kind: Kind, class: u32, message: Vec<u8>) -> Request {
     }
 }
 
-fn case(
+pub fn case(
     id: &str,
     comment: &str,
     requirements: &[&str],
@@ -240,244 +241,6 @@ fn case(
 ) -> Vector<Request, Judged> {
     let outcome = judge(&input);
     vector(&format!("requests/{id}"), comment, requirements, flags, input, outcome)
-}
-
-/// Changes one thing of a good body and signs what came of it.
-fn with(state: State, change: impl Fn(&mut v1::CreateBody)) -> Request {
-    let mut body = body(state);
-    change(&mut body);
-    over(Kind::Create, 2, create(&body).encode_to_vec())
-}
-
-fn creates() -> Vec<Vector<Request, Judged>> {
-    use State::{Claimed, Open, Suspended};
-    let other_link = |make: fn(&mut v1::Create)| {
-        let mut wire = create(&body(Open));
-        make(&mut wire);
-        over(Kind::Create, 2, wire.encode_to_vec())
-    };
-    let not_hash = |body: &mut v1::CreateBody| body.recipient_id = vec![7; 32].into();
-    vec![
-        case("create-open", "a new connection", &["CONNECTION-8"], &[], with(Open, |_| ())),
-        case("create-claimed", "a restore", &["CONNECTION-57"], &[], with(Claimed, |_| ())),
-        case("create-suspended", "a restore", &["CONNECTION-57"], &[], with(Suspended, |_| ())),
-        case(
-            "create-small-link",
-            "a restore comes over a link of any class",
-            &["CONNECTION-7"],
-            &[],
-            over(Kind::Create, 1, create(&body(Claimed)).encode_to_vec()),
-        ),
-        case(
-            "create-open-small-link",
-            "state open needs a medium link",
-            &["CONNECTION-7"],
-            &["WrongLink"],
-            over(Kind::Create, 3, create(&body(Open)).encode_to_vec()),
-        ),
-        case("create-id", "no hash", &["CONNECTION-5"], &["Shape"], with(Open, not_hash)),
-        case(
-            "create-later-version",
-            "with a later version the id is taken as named",
-            &["CONNECTION-5"],
-            &[],
-            with(Open, |body| {
-                not_hash(body);
-                body.recipient_key = Some(record("recipient", 1).to_wire());
-            }),
-        ),
-        case(
-            "create-bundle",
-            "a bundle of another length",
-            &["CONNECTION-5"],
-            &["Shape"],
-            with(Open, |body| body.bundle = vec![1; 3_583].into()),
-        ),
-        case(
-            "create-claimed-bundle",
-            "a bundle in another state",
-            &["CONNECTION-5"],
-            &["Shape"],
-            with(Claimed, |body| body.bundle = vec![1; 3_584].into()),
-        ),
-        case(
-            "create-claimed-without-sender",
-            "no sender key",
-            &["CONNECTION-5"],
-            &["Shape"],
-            with(Claimed, |body| body.sender_key = None),
-        ),
-        case(
-            "create-state",
-            "state 4, with everything that no state forbids",
-            &["CONNECTION-6"],
-            &["ClosedList"],
-            with(Claimed, |body| body.state = 4),
-        ),
-        case(
-            "create-quota",
-            "a quota outside its list",
-            &["CONNECTION-6"],
-            &["ClosedList"],
-            with(Open, |body| body.quota = 127),
-        ),
-        case(
-            "create-days",
-            "idle days outside their list",
-            &["CONNECTION-6"],
-            &["ClosedList"],
-            with(Open, |body| body.idle_days = 0),
-        ),
-        case(
-            "create-key-times",
-            "a key that ends as it begins",
-            &["ROTATION-2"],
-            &["KeyTimes"],
-            with(Open, |body| {
-                body.recipient_key.as_mut().unwrap().not_after = HOUR - 1;
-            }),
-        ),
-        case(
-            "create-recipient-signature",
-            "signed for another link by the recipient key",
-            &["CONNECTION-3"],
-            &["Signature"],
-            other_link(|wire| {
-                let input = create_input(&[0; 32], &wire.body);
-                wire.recipient_signature = key("recipient").sign(&input).to_vec().into();
-            }),
-        ),
-        case(
-            "create-claim-signature",
-            "signed for another link by the claim key",
-            &["CONNECTION-4"],
-            &["Signature"],
-            other_link(|wire| {
-                let input = create_input(&[0; 32], &wire.body);
-                wire.claim_signature = key("claim").sign(&input).to_vec().into();
-            }),
-        ),
-        case(
-            "create-reencoded",
-            "the body is signed as received: an unknown field belongs to it",
-            &["CONNECTION-3"],
-            &["Unknown"],
-            other_link(|wire| {
-                let body = [&wire.body[..], &[0xf8, 0x3e, 0x01]].concat();
-                let input = create_input(&transcript(), &body);
-                wire.recipient_signature = key("recipient").sign(&input).to_vec().into();
-                wire.claim_signature = key("claim").sign(&input).to_vec().into();
-                wire.body = body.into();
-            }),
-        ),
-    ]
-}
-
-fn passwords() -> Vec<Vector<Request, Judged>> {
-    let proof = AccessKey::from_password(&fingerprint(), PASSWORD)
-        .unwrap()
-        .proof(SuiteId::Chacha20Poly1305, &transcript());
-    let asked = |access: Vec<u8>| {
-        let mut wire = create(&body(State::Open));
-        wire.access = access.into();
-        let request = over(Kind::Create, 2, wire.encode_to_vec());
-        Request { password: PASSWORD.into(), ..request }
-    };
-    let case =
-        |id, comment, flags: &[&str], input| case(id, comment, &["CONNECTION-11"], flags, input);
-    vec![
-        case("access-proof", "the right password", &["Password"], asked(proof.to_vec())),
-        case("access-none", "no proof", &["Password"], asked(Vec::new())),
-        case("access-wrong", "another proof", &["Password"], asked(vec![7; 32])),
-    ]
-}
-
-fn claims_and_attaches() -> Vec<Vector<Request, Judged>> {
-    let altered_claim = |alter: fn(&mut v1::Claim)| {
-        let mut wire = claim(0);
-        alter(&mut wire);
-        over(Kind::Claim, 2, wire.encode_to_vec())
-    };
-    let altered_attach = |alter: fn(&mut v1::Attach)| {
-        let mut wire = attach(Role::Sender, "sender");
-        alter(&mut wire);
-        over(Kind::Attach, 3, wire.encode_to_vec())
-    };
-    let recipient = attach(Role::Recipient, "recipient").encode_to_vec();
-    vec![
-        case("claim", "a claim", &["CONNECTION-15"], &[], altered_claim(|_| ())),
-        case(
-            "claim-large-link",
-            "a claim needs a medium link",
-            &["CONNECTION-14"],
-            &["WrongLink"],
-            over(Kind::Claim, 3, claim(0).encode_to_vec()),
-        ),
-        case(
-            "claim-version",
-            "a sender key of version 1",
-            &["CONNECTION-21"],
-            &["KeyTimes"],
-            over(Kind::Claim, 2, claim(1).encode_to_vec()),
-        ),
-        case(
-            "claim-one-signature",
-            "the sender's key has signed twice",
-            &["CONNECTION-15"],
-            &["Signature"],
-            altered_claim(|wire| wire.claim_signature = wire.sender_signature.clone()),
-        ),
-        case(
-            "claim-small-order",
-            "a claim key that is no acceptable key",
-            &["CONNECTION-70"],
-            &["Shape"],
-            altered_claim(|wire| wire.claim_vk = vec![0; 32].into()),
-        ),
-        case(
-            "claim-without-key",
-            "no sender key",
-            &["CONNECTION-70"],
-            &["Shape"],
-            altered_claim(|wire| wire.sender_key = None),
-        ),
-        case("attach-sender", "a sender", &["CONNECTION-24"], &[], altered_attach(|_| ())),
-        case(
-            "attach-recipient",
-            "a recipient",
-            &["CONNECTION-24"],
-            &[],
-            over(Kind::Attach, 1, recipient),
-        ),
-        case(
-            "attach-other-role",
-            "signed for the other role",
-            &["CONNECTION-24"],
-            &["Signature"],
-            altered_attach(|wire| wire.role = 1),
-        ),
-        case(
-            "attach-other-version",
-            "signed for another version",
-            &["CONNECTION-24"],
-            &["Signature"],
-            altered_attach(|wire| wire.version = 4),
-        ),
-        case(
-            "attach-no-role",
-            "role 0",
-            &["CONNECTION-70"],
-            &["Shape"],
-            altered_attach(|wire| wire.role = 0),
-        ),
-        case(
-            "attach-from",
-            "from is SUBMISSIONS_MAX",
-            &["CONNECTION-70"],
-            &["Shape"],
-            altered_attach(|wire| wire.from = 1 << 63),
-        ),
-    ]
 }
 
 fn ids(input: &Ids) -> Result<IdsOutput, &'static str> {
@@ -532,10 +295,7 @@ fn made() -> VectorFile<Groups> {
                 proof("aes", 2, PASSWORD),
                 proof("empty", 1, b""),
             ],
-            requests: [creates(), passwords(), claims_and_attaches()]
-                .into_iter()
-                .flatten()
-                .collect(),
+            requests: requests::all(),
         },
     }
 }

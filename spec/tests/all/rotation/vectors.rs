@@ -167,11 +167,6 @@ fn asked(
 
 fn changes() -> Vec<Vector<ChangeInput, ChangeOutput>> {
     let good = || change(Role::Sender, 0, 1, &record(1));
-    let to = |alter: fn(&mut KeyRecord)| {
-        let mut new = record(1);
-        alter(&mut new);
-        change(Role::Sender, 0, 1, &new)
-    };
     let altered = |alter: fn(&mut v1::KeyChange)| {
         let mut wire = good();
         alter(&mut wire);
@@ -207,6 +202,16 @@ fn changes() -> Vec<Vector<ChangeInput, ChangeOutput>> {
             &["Shape"],
             &altered(|wire| wire.new_key.as_mut().unwrap().vk = vec![0; 32].into()),
         ),
+    ]
+}
+
+fn changes_of_times() -> Vec<Vector<ChangeInput, ChangeOutput>> {
+    let to = |alter: fn(&mut KeyRecord)| {
+        let mut new = record(1);
+        alter(&mut new);
+        change(Role::Sender, 0, 1, &new)
+    };
+    vec![
         asked("same-version", "version 0", "ROTATION-8", &["Times"], &to(|key| key.version = 0)),
         asked(
             "early",
@@ -350,7 +355,7 @@ fn made() -> VectorFile<Groups> {
                 moment("grace", 24, "the last hour of grace"),
                 moment("dead", 25, "the hour after"),
             ],
-            change: changes(),
+            change: changes().into_iter().chain(changes_of_times()).collect(),
             chain: chains(),
         },
     }
