@@ -62,6 +62,5 @@ pub const MUTANTS: &[Mutant] = &[
     kills!("CONNECTION-55", "connection/idle-days"),
     kills!("CONNECTION-56", "connection/sender-prolongs-nothing"),
     kills!("CONNECTION-57", "connection/restore"),
-    kills!("CONNECTION-58", "connection/incarnation-after-loss"),
     kills!("CONNECTION-70", "connection/attach-fields"),
 ];

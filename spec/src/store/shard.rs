@@ -285,9 +285,7 @@ impl Shard {
         for at in 0..self.records.end() {
             let slot = self.slot(at);
             let Some(record) = self.records.get_mut(at) else { continue };
-            if !mutant!(CONNECTION_58) {
-                record.incarnation = rng.next_u64();
-            }
+            record.incarnation = rng.next_u64(); // CONNECTION-58
             if let Some(place) = record.subscriber() {
                 record.set_subscriber(None);
                 wakes.push(Wake { place, slot, why: Why::Stale });
