@@ -76,6 +76,27 @@ fn new_store() -> MemoryStore {
     MemoryStore::new([7, 9], limits)
 }
 
+/// Serves whoever connects, inside TLS or not.
+async fn accept(listener: TcpListener, world: Arc<World>, acceptor: Option<TlsAcceptor>) {
+    while let Ok((tcp, _)) = listener.accept().await {
+        tcp.set_nodelay(true).unwrap();
+        match &acceptor {
+            None => drop(tokio::spawn(serve(world.clone(), tcp))),
+            Some(acceptor) => {
+                let (world, acceptor) = (world.clone(), acceptor.clone());
+                tokio::spawn(async move {
+                    let tls = acceptor.accept(tcp).await.unwrap();
+                    let session = tls.get_ref().1;
+                    let group = session.negotiated_key_exchange_group().unwrap().name();
+                    assert_eq!(group, rustls::NamedGroup::X25519MLKEM768);
+                    assert_eq!(session.alpn_protocol(), Some(&b"h2"[..]));
+                    serve(world, tls).await;
+                });
+            }
+        }
+    }
+}
+
 impl TestServer {
     pub async fn start(config: Config) -> Self {
         Self::start_as(&IdentityKey::from_seed(&[42; 32]), config).await
@@ -134,27 +155,7 @@ impl TestServer {
             inner: Mutex::new(inner),
             cut: broadcast::channel(1).0,
         });
-        let accepting = world.clone();
-        let acceptor = config.tls.then(tls_acceptor);
-        tokio::spawn(async move {
-            while let Ok((tcp, _)) = listener.accept().await {
-                tcp.set_nodelay(true).unwrap();
-                match &acceptor {
-                    None => drop(tokio::spawn(serve(accepting.clone(), tcp))),
-                    Some(acceptor) => {
-                        let (accepting, acceptor) = (accepting.clone(), acceptor.clone());
-                        tokio::spawn(async move {
-                            let tls = acceptor.accept(tcp).await.unwrap();
-                            let session = tls.get_ref().1;
-                            let group = session.negotiated_key_exchange_group().unwrap().name();
-                            assert_eq!(group, rustls::NamedGroup::X25519MLKEM768);
-                            assert_eq!(session.alpn_protocol(), Some(&b"h2"[..]));
-                            serve(accepting, tls).await;
-                        });
-                    }
-                }
-            }
-        });
+        tokio::spawn(accept(listener, world.clone(), config.tls.then(tls_acceptor)));
         Self { address: Address { fingerprint, edge, tls: config.tls }, world }
     }
 
