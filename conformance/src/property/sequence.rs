@@ -277,14 +277,12 @@ impl<T: Target> Play<'_, T> {
         let attach = self.attach_to(slot, canary.name, canary.key.pair, canary.key.version);
         let link = self.link(slot).await?;
         match self.target.request(link, &attach).await? {
-            Some(Answer::Refused { .. }) => {
-                self.world.lose();
-            }
-            Some(Answer::Attached { .. }) => {
-                self.world.handle(link, &attach);
-            }
+            Some(Answer::Refused { .. }) => self.world.lose(),
+            Some(Answer::Attached { .. }) => {}
             other => return Err(Stop::fail("an answer to Attach", told(other.as_ref()))),
         }
+        // The handle is used now, whatever the answer was.
+        self.world.handle(link, &attach);
         Ok(())
     }
 

@@ -165,7 +165,9 @@ fn every_case_names_clauses_that_exist_and_are_seen_on_the_wire() {
     let mut seen = BTreeSet::new();
     for case in cases::all() {
         assert!(seen.insert(case.id), "{} stands twice", case.id);
-        assert!(clauses::CHAPTERS.iter().any(|(word, _)| *word == case.word()), "{}", case.id);
+        let of_chapter = clauses::CHAPTERS.iter().any(|(word, _)| *word == case.word());
+        // Properties judge clauses of several chapters at once.
+        assert!(of_chapter || case.word() == "property", "{}", case.id);
         for id in case.requirements() {
             let clause = clauses.iter().find(|clause| clause.id == id);
             let clause = clause.unwrap_or_else(|| panic!("{}: no clause {id}", case.id));
