@@ -77,7 +77,11 @@ fn new_store() -> MemoryStore {
 }
 
 /// Serves whoever connects, inside TLS or not.
-async fn accept(listener: TcpListener, world: Arc<World>, acceptor: Option<TlsAcceptor>) {
+async fn accept(
+    listener: TcpListener,
+    world: Arc<World>,
+    acceptor: Option<tokio_rustls::TlsAcceptor>,
+) {
     while let Ok((tcp, _)) = listener.accept().await {
         tcp.set_nodelay(true).unwrap();
         match &acceptor {

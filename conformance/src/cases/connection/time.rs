@@ -14,7 +14,7 @@ pub const CASES: &[Case] = &[
     case!("connection/idle-days-begin-again", [CONNECTION_55], idle_begins_again, needs Clock),
     case!("connection/sender-prolongs-nothing", [CONNECTION_56], sender_prolongs, needs Clock),
     case!("connection/restore", [CONNECTION_57], restore, needs Restart),
-    case!("connection/incarnation-after-loss", [CONNECTION_57], incarnation, needs Restart),
+    case!("connection/incarnation-after-loss", [CONNECTION_58], incarnation, needs Restart),
 ];
 
 const HOUR: u64 = 3_600;
