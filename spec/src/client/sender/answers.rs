@@ -197,7 +197,7 @@ impl SenderEnd {
             }
             Reject::Quota => {
                 at.cursor = submission;
-                at.full_until = Some(now.plus_seconds(SPACE_RETRY_SECONDS));
+                at.full_until = Some(now.plus_seconds(SPACE_RETRY_SECONDS)); // CONNECTION-62
                 events.push(SenderEvent::Full);
             }
             Reject::Unavailable => {

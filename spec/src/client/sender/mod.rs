@@ -150,7 +150,7 @@ struct Attachment {
     cursor: u64,
     /// Counts how often the sender went back; refusals of earlier rounds are ignored.
     round: u32,
-    /// While refused with QUOTA: when to try without notice of space.
+    /// While refused with QUOTA: when to try without notice of space (CONNECTION-62).
     full_until: Option<Now>,
     rotating: bool,
 }
@@ -301,7 +301,7 @@ impl SenderEnd {
         let handle = link.free_handle()?;
         let transcript = link.transcript().ok_or(Misuse::NotOpen)?;
         let (key, chain) = self.state.keys.of(attempt);
-        let from = self.state.outbox.lowest_unanswered();
+        let from = self.state.outbox.lowest_unanswered(); // CONNECTION-60
         let request =
             signed::attach(transcript, handle, Role::Sender, &recipient_id, key, chain, from);
         let what = What::Attach { attempt, handle };
@@ -341,6 +341,7 @@ impl SenderEnd {
                 if kept.accepted {
                     continue;
                 }
+                // CONNECTION-59: the parts in their order, and one submission more each.
                 let send = v1::Send { handle, submission, part: kept.part.clone() };
                 let what = What::Send { submission, round: at.round };
                 self.flights.submit(end, what, Request::Send(send), link)?;
