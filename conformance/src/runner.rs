@@ -17,8 +17,8 @@ use crate::verdict::{Finding, Stop, Verdict};
 
 /// No case runs longer.
 pub const CASE_TIMEOUT: Duration = Duration::from_secs(30);
-/// A case that measures time is tried so often before it fails.
-const QUIET_TRIES: usize = 3;
+/// A case that measures time is usually tried so often before it fails.
+pub const QUIET_TRIES: usize = 3;
 /// A program that ended is started again so often.
 const RESTARTS_MAX: usize = 16;
 
@@ -36,6 +36,8 @@ pub struct Plan {
     pub settings: Arc<Settings>,
     /// How many cases run side by side.
     pub jobs: usize,
+    /// How often a case that measures time is tried before it fails.
+    pub tries: usize,
     /// Whether a pass keeps its trace too.
     pub traces: bool,
     /// The command that runs a case again, up to the case's id.
@@ -105,11 +107,8 @@ impl Run<'_> {
             }
         }
         for index in later {
-            let tries = if self.case(index).is_some_and(|case| case.place == Place::Quiet) {
-                QUIET_TRIES
-            } else {
-                1
-            };
+            let quiet = self.case(index).is_some_and(|case| case.place == Place::Quiet);
+            let tries = if quiet { self.plan.tries } else { 1 };
             self.alone(index, tries).await;
         }
     }

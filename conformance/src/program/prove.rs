@@ -132,7 +132,7 @@ fn plan(cases: Vec<&'static Case>, source: Source, jobs: usize) -> Plan {
     let repro = std::env::temp_dir().join("edgewise-prove");
     let settings = Settings { seed: SEED, cases: CASES, replay: None, repro };
     let rerun = format!("edgewise-conformance --seed {SEED}");
-    Plan { cases, source, settings: Arc::new(settings), jobs, traces: false, rerun }
+    Plan { cases, source, settings: Arc::new(settings), jobs, tries: 1, traces: false, rerun }
 }
 
 /// Whether there are cases that prove nothing, told one by one.

@@ -60,6 +60,7 @@ async fn carry_out(
         source,
         settings: Arc::new(settings),
         jobs: jobs(options.options.jobs),
+        tries: runner::QUIET_TRIES,
         traces: options.options.trace,
         rerun,
     };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use edgewise_conformance::cases;
 use edgewise_conformance::outcome::Outcome;
 use edgewise_conformance::report::CaseReport;
-use edgewise_conformance::runner::{Plan, run};
+use edgewise_conformance::runner::{Plan, QUIET_TRIES, run};
 use edgewise_conformance::target::Source;
 use edgewise_conformance::trial::Settings;
 
@@ -19,6 +19,7 @@ pub fn reports() -> Vec<CaseReport> {
         source: Source::Embedded,
         settings: Arc::new(settings),
         jobs: 8,
+        tries: QUIET_TRIES,
         traces: false,
         rerun: "edgewise-conformance --seed 7".to_owned(),
     };
