@@ -148,7 +148,6 @@ impl World {
             // CONNECTION-35, CONNECTION-36
             if let Some(attachment) = self.attachment_mut(link, handle) {
                 attachment.waiting = true;
-                attachment.space_due = false;
             }
             return Err(Refusal::of(Code::Quota));
         }

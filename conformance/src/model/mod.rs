@@ -89,9 +89,9 @@ pub struct Attachment {
     pub version: u32,
     /// The subscription, if there is one.
     pub subscription: Option<Subscription>,
-    /// A send was refused with QUOTA, and no Space has come since.
+    /// A send was refused with QUOTA, and there has been no room since.
     pub waiting: bool,
-    /// There has been room since: a Space may come, and must before long.
+    /// There has been: a Space may come, even where the room is taken again by then.
     pub space_due: bool,
 }
 
@@ -247,11 +247,7 @@ impl World {
     /// A Space came; false where none was due (CONNECTION-37).
     pub fn take_space(&mut self, link: usize, handle: u32) -> bool {
         let found = self.links.get_mut(link).and_then(|link| link.attachments.get_mut(&handle));
-        let Some(attachment) = found.filter(|attachment| attachment.space_due) else {
-            return false;
-        };
-        attachment.waiting = false;
-        std::mem::take(&mut attachment.space_due)
+        found.is_some_and(|attachment| std::mem::take(&mut attachment.space_due))
     }
 
     /// Moves the clock forward; every link must have been closed before.
@@ -344,13 +340,14 @@ impl World {
                 });
                 let Some(record) = record else {
                     attachment.waiting = false;
-                    attachment.space_due = false;
                     if attachment.subscription.take().is_some() {
                         events.push((number, Event::Stale { handle })); // CONNECTION-49
                     }
                     continue;
                 };
-                attachment.space_due |= attachment.waiting && record.has_room();
+                if attachment.waiting && record.has_room() {
+                    (attachment.waiting, attachment.space_due) = (false, true);
+                }
                 if let Some(subscription) = &mut attachment.subscription {
                     deliver(number, handle, class, record, subscription, events);
                 }

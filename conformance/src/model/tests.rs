@@ -209,6 +209,8 @@ fn room_makes_a_space_due_once() {
     assert_eq!(ask(&mut world, 1, send(0)), no(Code::Quota));
     assert!(!world.take_space(1, 0), "no room yet");
     ask(&mut world, 0, Request::Resume { handle: 0 });
-    assert!(world.take_space(1, 0));
+    ask(&mut world, 0, Request::Suspend { handle: 0 });
+    assert_eq!(ask(&mut world, 1, send(0)), no(Code::Quota));
+    assert!(world.take_space(1, 0), "for the room there was");
     assert!(!world.take_space(1, 0), "once");
 }

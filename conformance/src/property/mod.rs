@@ -42,6 +42,9 @@ use crate::verdict::{Finding, Stop};
 /// Patience with an event that must come, while shrinking: a candidate may wait in vain.
 const SHRINK_PATIENCE: Duration = Duration::from_millis(400);
 
+/// How often a shrunk sequence is tried before the sequence is reported as it was generated.
+const CONFIRMATIONS: usize = 5;
+
 /// Where targets come from: each sequence gets one, with links of its own, to the same server.
 pub trait Supply: Send + Sync + 'static {
     /// What it supplies.
@@ -242,7 +245,8 @@ async fn smaller<S: Supply>(
             })
         };
         let shrunk = shrink::shrink(trees, plan.shrink_within, |c| attempt(c).is_some());
-        match attempt(&shrunk.commands) {
+        // A fault that hangs on timing may need more than one try to show again.
+        match (0..CONFIRMATIONS).find_map(|_| attempt(&shrunk.commands)) {
             Some((finding, transcript)) => Found {
                 commands: shrunk.commands,
                 tried: shrunk.tried,
