@@ -114,9 +114,9 @@ pub const REQUESTS_MAX: usize = 64;
 pub const LINK_WINDOW_BYTES: usize = 1 << 20;
 /// Seconds in which a hello must be complete and confirmed.
 pub const HELLO_SECONDS: u64 = 10;
-/// Seconds in which a peer must take a block, unless Describe says otherwise.
+/// Seconds in which a peer must take a block: the usual value of a Description.
 pub const STALL_SECONDS: u64 = 60;
-/// Seconds a link may live, unless Describe says otherwise.
+/// Seconds a link may live: the usual value of a Description.
 pub const LINK_LIFE_SECONDS: u64 = 86_400;
 /// Closed list for `stall_seconds`.
 pub const STALL_SECONDS_LIST: [u64; 4] = [5, 15, 60, 120];
