@@ -439,7 +439,7 @@ impl Plan {
 fn linger_as_mutant() {
     if mutant!(ERROR_5) {
         let mut digest = [0; 32];
-        for _ in 0..400 {
+        for _ in 0..200 {
             digest = crate::suite::hash(&[&digest, &[0; 1_024]]);
         }
     }
