@@ -59,7 +59,9 @@ pub trait Supply: Send + Sync + 'static {
 pub struct Plan {
     /// The run's seed.
     pub seed: u64,
-    /// Sequences.
+    /// Number of the first sequence.
+    pub first: u64,
+    /// How many sequences there are.
     pub sequences: u64,
     /// Commands of each.
     pub commands: usize,
@@ -134,7 +136,8 @@ pub async fn explore<S: Supply>(
     setting: Setting,
     plan: Plan,
 ) -> Result<Coverage, Ended> {
-    let (next, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+    let end = plan.first + plan.sequences;
+    let (next, stop) = (Arc::new(AtomicU64::new(plan.first)), Arc::new(AtomicBool::new(false)));
     let mut workers = JoinSet::new();
     for _ in 0..plan.at_once.max(1) {
         let (supply, next, stop) = (Arc::clone(&supply), Arc::clone(&next), Arc::clone(&stop));
@@ -142,7 +145,7 @@ pub async fn explore<S: Supply>(
             let mut coverage = Coverage::default();
             while !stop.load(Ordering::Relaxed) {
                 let number = next.fetch_add(1, Ordering::Relaxed);
-                if number >= plan.sequences {
+                if number >= end {
                     break;
                 }
                 let commands = generate(&plan, number, setting.powers);
@@ -173,7 +176,7 @@ pub async fn explore<S: Supply>(
     let Broken { stop: Stop::Fail(finding), transcript } = *broken else {
         return Err(Ended::Stopped(broken.stop));
     };
-    let after = next.load(Ordering::Relaxed).min(plan.sequences);
+    let after = next.load(Ordering::Relaxed).min(end);
     let found = Found {
         sequence: number,
         after,

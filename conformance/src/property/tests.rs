@@ -8,6 +8,7 @@ use super::*;
 use crate::model::{Role, State};
 
 const PLAN: Plan = Plan {
+    first: 0,
     seed: 1,
     sequences: 220,
     commands: 50,
