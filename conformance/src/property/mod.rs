@@ -1,10 +1,10 @@
 //! The property engine: random sequences of commands against a server, in lockstep with the model.
 //!
-//! A [`Command`](command::Command) names what it is about by small numbers that are resolved when
+//! A [`Command`] names what it is about by small numbers that are resolved when
 //! it is carried out, so any subsequence of a sequence can run: shrinking only leaves things out.
 //! Each sequence runs over links and connections of its own, many beside one another. After each
 //! request the engine waits for the answer and the events that the model says must follow; after
-//! the last, every connection is drained and deleted, and a [ledger](ledger) that knows nothing of
+//! the last, every connection is drained and deleted, and a [`ledger`] that knows nothing of
 //! the model balances what was handed in with what came out. [Histories](history) are the
 //! concurrent counterpart: few calls at once, and a search for an order that explains them.
 
