@@ -24,9 +24,11 @@ pub trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
 /// Most bytes handed to HTTP/2 at once, and so most that wait sealed for the socket.
-const CHUNK: usize = 16_384;
+const CHUNK: usize = 32_768;
 /// Bytes of a server's blocks that may be under way: more than a round trip's worth.
 const WINDOW: u32 = 512 * 1_024;
+/// Longest HTTP/2 frame that is taken: a frame costs a call of the system, whatever it holds.
+const FRAME: u32 = 65_535;
 /// gRPC's prefix of a message: a flag and a length.
 const PREFIX: usize = 5;
 /// Longest header list that is taken.
@@ -46,6 +48,7 @@ impl Carrier {
         let (requests, connection) = h2::client::Builder::new()
             .initial_window_size(WINDOW)
             .initial_connection_window_size(WINDOW)
+            .max_frame_size(FRAME)
             .max_header_list_size(HEADERS)
             .max_send_buffer_size(2 * CHUNK)
             .enable_push(false)

@@ -22,7 +22,9 @@ use tokio_rustls::TlsAcceptor;
 use crate::reply::ReplyBody;
 
 /// Bytes that HTTP/2 keeps of what a peer does not take, a stream.
-const SEND_BUFFER: usize = 16 * 1_024;
+const SEND_BUFFER: usize = 32 * 1_024;
+/// Longest HTTP/2 frame that is taken: a frame costs a call of the system, whatever it holds.
+const FRAME_MAX: u32 = 32 * 1_024;
 /// Bytes that a peer may send before they are read, a stream and a carrier.
 const RECEIVE_WINDOW: u32 = 65_535;
 /// A link, and a Describe or a health check beside it.
@@ -159,6 +161,7 @@ fn builder() -> http2::Builder<TokioExecutor> {
         .auto_date_header(false)
         .initial_stream_window_size(RECEIVE_WINDOW)
         .initial_connection_window_size(RECEIVE_WINDOW)
+        .max_frame_size(FRAME_MAX)
         .max_send_buf_size(SEND_BUFFER)
         .max_concurrent_streams(STREAMS_MAX)
         .max_header_list_size(HEADER_LIST)

@@ -30,7 +30,7 @@ use crate::reply::{self, BodyError};
 /// Blocks that a driver takes before others get their turn.
 const BURST: usize = 16;
 /// Bytes of blocks that leave in one chunk: as many as fit one HTTP/2 frame.
-const CHUNK: usize = 16 * 1_024;
+const CHUNK: usize = 32 * 1_024;
 /// Seconds that a peer has for taking the last block of a link before its carrier is closed.
 const LAST_SECONDS: u64 = 5;
 
