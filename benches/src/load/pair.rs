@@ -1,11 +1,11 @@
 //! Our client of the throughput measurement: senders and recipients of some connections, in one
-//! process, each on a link of its own as isolation asks.
+//! process, on a link each as isolation asks, or both on one.
 
 use crate::connections::{self, Ends, pump};
 use crate::pass::{Ask, Count};
 use crate::{Failure, process};
 use bytes::Bytes;
-use edgewise_client::{Address, Client, ClientOptions, Open, Pipeline};
+use edgewise_client::{Address, Client, ClientLink, ClientOptions, Open, Pipeline};
 use edgewise_proto::v1;
 use edgewise_spec::client::{Event, Request};
 use edgewise_spec::frame::Class;
@@ -29,6 +29,9 @@ pub struct PairRole {
     pub connections: usize,
     /// Parts on their way at a time, over all connections.
     pub window: usize,
+    /// One link carries both ends: results ride with parts, and acknowledgements with sends.
+    /// Otherwise sender and recipient have a link each, as isolation asks.
+    pub one_link: bool,
     /// Process id of the server, whose CPU time is read.
     pub server: u32,
 }
@@ -43,14 +46,23 @@ struct Lane {
 }
 
 struct Pair {
-    sender: Pipeline,
-    recipient: Pipeline,
+    sender: Side,
+    /// The recipient's link, if it is not the sender's too.
+    recipient: Option<Side>,
     /// By the recipient's handle.
     lanes: Vec<Lane>,
+    /// The recipient's handle of the first lane; the others follow.
+    first: u32,
     turn: usize,
     unanswered: usize,
     part: Bytes,
     window: usize,
+}
+
+/// A link, and what it said last.
+struct Side {
+    link: Pipeline,
+    events: Vec<Event>,
 }
 
 /// Makes the connections and runs a pass for every [`Ask`] of the parent.
@@ -67,60 +79,65 @@ pub async fn drive(role: PairRole, pinned: bool) -> Result<(), Failure> {
     Ok(())
 }
 
+impl Side {
+    /// A link of an isolation context of its own: nothing of it is known to another.
+    async fn open(role: &PairRole, class: Class) -> Result<Self, Failure> {
+        let address: Address = role.address.parse()?;
+        let suite = Some(SuiteId::try_from(role.suite)?);
+        let client = Client::new(ClientOptions::default());
+        let link = client.pipeline(&address, Open { class, suite }).await?;
+        Ok(Self { link, events: Vec::new() })
+    }
+}
+
 impl Pair {
     async fn open(role: &PairRole) -> Result<Self, Failure> {
-        let address: Address = role.address.parse()?;
         let class = Class::try_from(role.class)?;
-        let suite = Some(SuiteId::try_from(role.suite)?);
-        // Two isolation contexts: nothing of the one is known to the other.
-        let (senders, recipients) =
-            (Client::new(ClientOptions::default()), Client::new(ClientOptions::default()));
-        let mut sender = senders.pipeline(&address, Open { class, suite }).await?;
-        let mut recipient = recipients.pipeline(&address, Open { class, suite }).await?;
-        let mut medium = senders.pipeline(&address, Open { class: Class::Medium, suite }).await?;
-        let run = connections::run()?;
-        let mut lanes = Vec::with_capacity(role.connections);
-        let mut ends = Vec::with_capacity(role.connections);
-        for number in 0..role.connections as u64 {
-            ends.push(Ends::of(&run, number, medium.link().fingerprint()));
+        let sender = Side::open(role, class).await?;
+        let recipient = if role.one_link { None } else { Some(Side::open(role, class).await?) };
+        let mut pair = Self {
+            sender,
+            recipient,
+            lanes: Vec::with_capacity(role.connections),
+            first: 0,
+            turn: 0,
+            unanswered: 0,
+            part: Bytes::from(vec![0x5a; class.part_len()]),
+            window: role.window,
+        };
+        let all = make(role, class).await?;
+        let mut senders = Vec::with_capacity(all.len());
+        for ends in &all {
+            senders.push(attach(&mut pair.sender.link, ends, v1::Role::Sender).await?);
         }
-        let mut left = ends.iter();
-        pump(&mut medium, |link| left.next().map(|ends| ends.create(link, class)).transpose())
-            .await?;
-        let mut left = ends.iter();
-        pump(&mut medium, |link| left.next().map(|ends| ends.claim(link)).transpose()).await?;
-        drop(medium);
-        for ends in &ends {
-            let handle = sender.link().free_handle()?;
-            let attach = ends.attach(sender.link(), handle, v1::Role::Sender)?;
-            let mut attach = Some(attach);
-            pump(&mut sender, |_| Ok(attach.take())).await?;
-            let recipient_handle = recipient.link().free_handle()?;
-            if recipient_handle as usize != lanes.len() {
-                return Err("handles of a new link do not count up from 0".into());
+        pair.first = if role.one_link { u32::try_from(all.len())? } else { 0 };
+        for (number, (ends, sender)) in all.iter().zip(senders).enumerate() {
+            let recipient = pair.recipient.as_mut().unwrap_or(&mut pair.sender);
+            let handle = attach(&mut recipient.link, ends, v1::Role::Recipient).await?;
+            if handle != pair.first + u32::try_from(number)? {
+                return Err("handles of a link do not count up".into());
             }
-            let attach = ends.attach(recipient.link(), recipient_handle, v1::Role::Recipient)?;
-            let mut requests = [attach, connections::subscribe(recipient_handle)].into_iter();
-            pump(&mut recipient, |_| Ok(requests.next())).await?;
-            lanes.push(Lane { sender: handle, submission: 0, sequence: 0, sent: VecDeque::new() });
+            pair.lanes.push(Lane { sender, submission: 0, sequence: 0, sent: VecDeque::new() });
         }
-        let part = Bytes::from(vec![0x5a; class.part_len()]);
-        Ok(Self { sender, recipient, lanes, turn: 0, unanswered: 0, part, window: role.window })
+        Ok(pair)
     }
 
     /// One pass: a window of parts on their way until the time is over, then all of them home.
     async fn run(&mut self, count: &mut Count) -> Result<(), Failure> {
-        // One for each link: a link is ready when it has appended to its own.
-        let mut events = [Vec::new(), Vec::new()];
         let (mut open, mut under_way) = (true, 0);
+        let mut events = Vec::new();
         while open || under_way > 0 || self.unanswered > 0 {
-            while open && under_way < self.window && self.sender.link().room() > 0 {
+            while open && under_way < self.window && self.sender.link.link().room() > 0 {
                 self.submit()?;
                 under_way += 1;
             }
-            self.turn(&mut events).await?;
+            self.turn().await?;
             let now = Instant::now();
-            for event in events.iter_mut().flat_map(|of_link| of_link.drain(..)) {
+            events.append(&mut self.sender.events);
+            if let Some(recipient) = &mut self.recipient {
+                events.append(&mut recipient.events);
+            }
+            for event in events.drain(..) {
                 match event {
                     Event::Answered { result, .. } => {
                         result?;
@@ -142,7 +159,7 @@ impl Pair {
         let lane = self.lanes.get_mut(self.turn).ok_or("no connection")?;
         let (handle, submission) = (lane.sender, lane.submission);
         let send = v1::Send { handle, submission, part: self.part.clone() };
-        self.sender.link().submit(0, Request::Send(send))?;
+        self.sender.link.link().submit(0, Request::Send(send))?;
         lane.submission += 1;
         lane.sent.push_back(Instant::now());
         self.unanswered += 1;
@@ -151,29 +168,60 @@ impl Pair {
 
     /// Checks one delivered part, acknowledges it, and says when it was submitted.
     fn deliver(&mut self, deliver: &v1::Deliver) -> Result<Instant, Failure> {
-        let lane = self.lanes.get_mut(deliver.handle as usize).ok_or("a handle of nobody")?;
+        let number = deliver.handle.checked_sub(self.first).ok_or("a handle of nobody")?;
+        let lane = self.lanes.get_mut(number as usize).ok_or("a handle of nobody")?;
         lane.sequence += 1;
         if deliver.sequence != lane.sequence || deliver.part != self.part {
             return Err(format!("part {} where {} is due", deliver.sequence, lane.sequence).into());
         }
-        self.recipient.link().acknowledge(deliver.handle, deliver.sequence);
-        lane.sent.pop_front().ok_or_else(|| "a part that nobody sent".into())
+        let sent = lane.sent.pop_front().ok_or("a part that nobody sent")?;
+        self.recipient_link().acknowledge(deliver.handle, deliver.sequence);
+        Ok(sent)
     }
 
-    /// Turns both links until one of them has something to say.
-    async fn turn(&mut self, events: &mut [Vec<Event>; 2]) -> Result<(), Failure> {
-        let [of_sender, of_recipient] = events;
+    fn recipient_link(&mut self) -> &mut ClientLink {
+        self.recipient.as_mut().unwrap_or(&mut self.sender).link.link()
+    }
+
+    /// Turns the links until one of them has something to say.
+    async fn turn(&mut self) -> Result<(), Failure> {
+        let Self { sender, recipient, .. } = self;
         poll_fn(|context| {
-            let sender = self.sender.poll_turn(context, of_sender);
-            let recipient = self.recipient.poll_turn(context, of_recipient);
-            match (sender, recipient) {
-                (Poll::Ready(Err(error)), _) | (_, Poll::Ready(Err(error))) => {
-                    Poll::Ready(Err(error.into()))
+            let mut ready = false;
+            for Side { link, events } in [Some(&mut *sender), recipient.as_mut()].into_iter().flatten() {
+                match link.poll_turn(context, events) {
+                    Poll::Ready(Ok(())) => ready = true,
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
+                    Poll::Pending => {}
                 }
-                (Poll::Pending, Poll::Pending) => Poll::Pending,
-                (Poll::Ready(Ok(())), _) | (_, Poll::Ready(Ok(()))) => Poll::Ready(Ok(())),
             }
+            if ready { Poll::Ready(Ok(())) } else { Poll::Pending }
         })
         .await
     }
+}
+
+/// Makes and claims the connections, over a medium link of their own.
+async fn make(role: &PairRole, class: Class) -> Result<Vec<Ends>, Failure> {
+    let mut medium = Side::open(role, Class::Medium).await?.link;
+    let run = connections::run()?;
+    let fingerprint = *medium.link().fingerprint();
+    let all: Vec<Ends> =
+        (0..role.connections as u64).map(|number| Ends::of(&run, number, &fingerprint)).collect();
+    let mut left = all.iter();
+    pump(&mut medium, |link| left.next().map(|ends| ends.create(link, class)).transpose()).await?;
+    let mut left = all.iter();
+    pump(&mut medium, |link| left.next().map(|ends| ends.claim(link)).transpose()).await?;
+    Ok(all)
+}
+
+/// Attaches one end, and subscribes if it is the recipient's.
+async fn attach(link: &mut Pipeline, ends: &Ends, role: v1::Role) -> Result<u32, Failure> {
+    let handle = link.link().free_handle()?;
+    let attach = ends.attach(link.link(), handle, role)?;
+    let subscribe =
+        if role == v1::Role::Recipient { Some(connections::subscribe(handle)) } else { None };
+    let mut requests = [Some(attach), subscribe].into_iter().flatten();
+    pump(link, |_| Ok(requests.next())).await?;
+    Ok(handle)
 }

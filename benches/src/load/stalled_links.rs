@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 const KIBIBYTES_MAX: f64 = 101.0;
 /// Files that a process has open beside its links.
 const OTHER_FILES: u64 = 64;
+/// Connections of each link: one subscription alone would not fill HTTP/2's window.
+const CONNECTIONS: usize = 3;
 
 /// What to measure.
 #[derive(Args)]
@@ -27,8 +29,9 @@ pub struct Options {
     /// Links.
     #[arg(long, default_value_t = 1_000)]
     count: usize,
-    /// Medium parts that wait for each: more than HTTP/2 and the server's buffers take.
-    #[arg(long, default_value_t = 48)]
+    /// Medium parts that wait for each, in three connections: as many as three subscriptions may
+    /// have under way, and more than the client's HTTP/2 window (127 blocks) takes.
+    #[arg(long, default_value_t = 192)]
     parts: u64,
 }
 
@@ -37,9 +40,9 @@ pub struct Options {
 pub struct StallerRole {
     /// Address of the server.
     pub address: String,
-    /// Links, each with a connection of its own.
+    /// Links, each with connections of its own.
     pub count: usize,
-    /// Parts that wait in each connection.
+    /// Parts that wait for each link.
     pub parts: u64,
 }
 
@@ -91,7 +94,7 @@ fn report(machine: Machine, measured: &Measured) -> Result<Report, Failure> {
     let row = |what: String, resident: u64, each: String| vec![what, mebibytes(resident), each];
     let rows = vec![
         row(
-            format!("{links} connections, {parts} parts each"),
+            format!("no link, {parts} parts for each"),
             measured.resident_parts,
             String::new(),
         ),
@@ -123,19 +126,23 @@ pub async fn stall(role: StallerRole) -> Result<(), Failure> {
     let mut link = client.pipeline(&address, open).await?;
     let fingerprint = *link.link().fingerprint();
     let all: Vec<Ends> =
-        (0..role.count as u64).map(|number| Ends::of(&run, number, &fingerprint)).collect();
+        (0..(CONNECTIONS * role.count) as u64).map(|n| Ends::of(&run, n, &fingerprint)).collect();
     for ends in &all {
-        fill(&mut link, ends, role.parts).await?;
+        fill(&mut link, ends, role.parts.div_ceil(CONNECTIONS as u64)).await?;
     }
     drop(link);
     process::answer(Ok(()))?;
     let mut stalled = Vec::with_capacity(role.count);
     while commands.recv().await.is_some() {
-        for ends in all.iter().skip(stalled.len()) {
+        for of_link in all.chunks(CONNECTIONS).skip(stalled.len()) {
             let mut link = client.pipeline(&address, open).await?;
-            let attach = ends.attach(link.link(), 0, v1::Role::Recipient)?;
-            let mut requests = [attach, connections::subscribe(0)].into_iter();
-            link.link().free_handle()?;
+            let mut requests = Vec::new();
+            for ends in of_link {
+                let handle = link.link().free_handle()?;
+                requests.push(ends.attach(link.link(), handle, v1::Role::Recipient)?);
+                requests.push(connections::subscribe(handle));
+            }
+            let mut requests = requests.into_iter();
             pump(&mut link, |_| Ok(requests.next())).await?;
             // From here on nobody turns this link: it neither reads nor opens a window.
             stalled.push(link);

@@ -41,6 +41,10 @@ pub struct Options {
     /// Numbers of simplex connections that share the window.
     #[arg(long, value_delimiter = ',', default_values_t = [1, 64])]
     connections: Vec<usize>,
+    /// How many links a sender and its recipient have between them: 2, one each as isolation asks,
+    /// or 1, on which results and acknowledgements ride along with parts.
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 2])]
+    links: Vec<usize>,
     /// Passes of each measurement; the median counts.
     #[arg(long, default_value_t = 5)]
     passes: usize,
@@ -65,6 +69,7 @@ impl Default for Options {
             suites: vec![1, 2],
             tls: TlsChoice::Both,
             connections: vec![1, 64],
+            links: vec![1, 2],
             passes: 5,
             seconds: 2.0,
             warm_up: 0.5,
@@ -114,7 +119,7 @@ impl TlsChoice {
 #[derive(Clone, Copy, PartialEq, Eq, Serialize)]
 enum What {
     Echo { tls: bool },
-    Edgewise { suite: u16, tls: bool, connections: usize },
+    Edgewise { suite: u16, tls: bool, connections: usize, links: usize },
 }
 
 impl What {
@@ -128,15 +133,17 @@ impl What {
         let tls = if self.tls() { ", TLS" } else { "" };
         match self {
             Self::Echo { .. } => format!("bare echo{tls}"),
-            Self::Edgewise { suite, connections, .. } => {
-                format!("suite 0x{suite:04x}{tls}, connections: {connections}")
+            Self::Edgewise { suite, connections, links, .. } => {
+                format!("suite 0x{suite:04x}{tls}, links: {links}, connections: {connections}")
             }
         }
     }
 
     /// The share of the echo that it has to reach, if it is one of those that have to.
     fn ratio(self, class: Class) -> Option<f64> {
-        let Self::Edgewise { suite, tls: false, connections: 1 } = self else { return None };
+        let Self::Edgewise { suite, tls: false, connections: 1, links: 1 } = self else {
+            return None;
+        };
         if class != Class::Medium {
             return None;
         }
@@ -176,7 +183,9 @@ pub fn measure(options: &Options) -> Result<Report, Failure> {
         }
         for &suite in &options.suites {
             for &connections in &options.connections {
-                stage.add_pair(options, suite, tls, connections)?;
+                for &links in &options.links {
+                    stage.add_pair(options, What::Edgewise { suite, tls, connections, links })?;
+                }
             }
         }
     }
@@ -219,14 +228,8 @@ impl Stage {
         self.add(What::Echo { tls }, &role)
     }
 
-    fn add_pair(
-        &mut self,
-        options: &Options,
-        suite: u16,
-        tls: bool,
-        connections: usize,
-    ) -> Result<(), Failure> {
-        let what = What::Edgewise { suite, tls, connections };
+    fn add_pair(&mut self, options: &Options, what: What) -> Result<(), Failure> {
+        let What::Edgewise { suite, connections, links, .. } = what else { return Ok(()) };
         if suite == SuiteId::Aes256Gcm.code() && !suite::aes_available() {
             self.left_out.push(format!("{}: this machine has no AES hardware", what.name()));
             return Ok(());
@@ -238,6 +241,7 @@ impl Stage {
             suite,
             connections,
             window: options.window,
+            one_link: links == 1,
             server: server.pid(),
         });
         self.loose += usize::from(!server.pinned);
