@@ -25,8 +25,9 @@ use crate::reply::ReplyBody;
 const SEND_BUFFER: usize = 32 * 1_024;
 /// Longest HTTP/2 frame that is taken: a frame costs a call of the system, whatever it holds.
 const FRAME_MAX: u32 = 32 * 1_024;
-/// Bytes that a peer may send before they are read, a stream and a carrier.
-const RECEIVE_WINDOW: u32 = 65_535;
+/// Bytes that a peer may send before they are read, a stream and a carrier. Half of REQUESTS_MAX
+/// medium blocks: with HTTP/2's own 65,535 a busy peer waits for the next window after every 15.
+const RECEIVE_WINDOW: u32 = 131_072;
 /// A link, and a Describe or a health check beside it.
 const STREAMS_MAX: u32 = 2;
 /// Bytes of a request's headers.

@@ -60,7 +60,8 @@ struct Measured {
 pub fn measure(options: &Options) -> Result<Report, Failure> {
     let machine = Machine::look();
     let (links, parts) = (options.count, options.parts);
-    let role = ServerRole { tls: false, threads: 2, links_max: links + 16, connections_max: links };
+    let (links_max, connections_max) = (links + 16, CONNECTIONS * links);
+    let role = ServerRole { tls: false, threads: 2, links_max, connections_max };
     let server = Running::start(role, None)?;
     if server.open_files < links as u64 + OTHER_FILES {
         return Err(format!("a process may open {} files here", server.open_files).into());
@@ -93,11 +94,7 @@ fn report(machine: Machine, measured: &Measured) -> Result<Report, Failure> {
     let mebibytes = |bytes: u64| format!("{:.1}", bytes as f64 / f64::from(1 << 20));
     let row = |what: String, resident: u64, each: String| vec![what, mebibytes(resident), each];
     let rows = vec![
-        row(
-            format!("no link, {parts} parts for each"),
-            measured.resident_parts,
-            String::new(),
-        ),
+        row(format!("no link, {parts} parts for each"), measured.resident_parts, String::new()),
         row(format!("{links} links stalled"), measured.resident_stalled, format!("{each:.1}")),
     ];
     let what = format!("resident memory of a stalled link, {links} of them");
