@@ -60,6 +60,8 @@ pub(super) struct Session {
     attachments: Attachments,
     delivery: Delivery,
     outbox: VecDeque<Said>,
+    /// How many at the front of the outbox were due before the parts that wait (LINK-51).
+    ahead: usize,
     /// Requests received whose Result has not been taken by the carrier (LINK-30).
     unanswered: usize,
     /// Results in blocks that the carrier has not taken yet.
@@ -84,6 +86,7 @@ impl Session {
             attachments: Attachments::default(),
             delivery: Delivery::new(part_len),
             outbox: VecDeque::new(),
+            ahead: 0,
             unanswered: 0,
             untaken: 0,
             waiting_since: None,
@@ -321,6 +324,7 @@ impl Session {
             None => {}
         }
         if self.delivery.has_parts() {
+            self.ahead = self.outbox.len();
             self.waiting_since.get_or_insert(now);
         }
     }
@@ -384,22 +388,39 @@ impl Session {
         }
     }
 
-    /// Everything that fits: answers first, then parts.
+    /// Everything that fits, in the order in which it became due; beside a part, what is short.
     fn fill(&mut self, writer: &mut Writer<'_>) {
-        while let Some(said) = self.outbox.front() {
-            if writer.push(&said.to_item()).is_err() {
+        loop {
+            // LINK-51
+            let parts_due = self.ahead == 0 || self.outbox.is_empty();
+            let written = parts_due && self.write_part(writer);
+            if !written && !self.write_said(writer) {
                 return;
             }
-            self.untaken += usize::from(said.is_answer());
-            self.outbox.pop_front();
         }
-        while let Some(part) = self.delivery.first() {
-            let deliver = outbox::Deliver::of(part);
-            if writer.push_encoded(deliver.encoded_len(), |item| deliver.encode(item)).is_err() {
-                return;
-            }
-            self.delivery.delivered(&mut self.attachments);
+    }
+
+    /// Whether there was a part and it fitted.
+    fn write_part(&mut self, writer: &mut Writer<'_>) -> bool {
+        let Some(part) = self.delivery.first() else { return false };
+        let deliver = outbox::Deliver::of(part);
+        if writer.push_encoded(deliver.encoded_len(), |item| deliver.encode(item)).is_err() {
+            return false;
         }
+        self.delivery.delivered(&mut self.attachments);
+        true
+    }
+
+    /// Whether there was something else to say and it fitted.
+    fn write_said(&mut self, writer: &mut Writer<'_>) -> bool {
+        let Some(said) = self.outbox.front() else { return false };
+        if writer.push(&said.to_item()).is_err() {
+            return false;
+        }
+        self.untaken += usize::from(said.is_answer());
+        self.outbox.pop_front();
+        self.ahead = self.ahead.saturating_sub(1);
+        true
     }
 
     pub(super) fn taken(&mut self, now: Now) {

@@ -3,8 +3,9 @@
 mod requests;
 mod vectors;
 
+use bytes::BytesMut;
 use edgewise_proto::v1::{self, EndReason, Role, State};
-use edgewise_spec::client::{Answer, Event, Request};
+use edgewise_spec::client::{Answer, Event, Filled, Request};
 use edgewise_spec::constants::{BUNDLE_LEN, SPACE_BATCH_MS};
 use edgewise_spec::error::Reject;
 use edgewise_spec::frame::Class;
@@ -268,4 +269,38 @@ fn items_of_one_block_that_name_one_handle_are_carried_out_in_order() {
         .collect();
     let expected = [(1_001, None), (1_002, None), (1_003, Some(Reject::NotAttached))];
     assert_eq!(results, expected);
+}
+
+#[test]
+fn answers_that_never_stop_do_not_hold_a_part_back() {
+    let mut server = Server::new(10);
+    let server = &mut server;
+    let mut pair = Pair::new(server, START, Class::Medium, 16);
+    let (from, to) = (pair.sender_handle, pair.recipient_handle);
+    let keys = Keys::new(&mut server.rng);
+    let fingerprint = *server.fingerprint();
+    let other = Connection::new(&mut server.rng, fingerprint, &keys.now, Class::Medium, 16);
+    pair.medium.create(server, START, &other, &keys).unwrap();
+    let peer = &mut pair.recipient;
+    peer.subscribe(server, START, to, 4).unwrap();
+    let (handle, _) = peer.attach(server, START, &other, Role::Recipient, &keys, 0).unwrap();
+    pair.sender.send(server, START, from, 0, 7).unwrap();
+    // Sixteen answers to a Subscribe do not fit beside a part, and every block asks for as many.
+    let mut delivered_in = Vec::new();
+    for round in 0..6_u64 {
+        for n in 0..16 {
+            let subscribe = v1::Subscribe { handle, window_parts: 1, window_bytes: 1 };
+            peer.link.submit(1_000 + 16 * round + n, Request::Subscribe(subscribe)).unwrap();
+        }
+        let mut out = BytesMut::new();
+        assert_eq!(peer.link.poll_block(START, &mut out), Filled::Block);
+        server.handle_block(START, peer.id, out);
+        let (block, _) = server.poll_block(START, peer.id);
+        peer.link.handle_block(START, block.unwrap(), &mut peer.events).unwrap();
+        delivered_in.extend(peer.delivered().iter().map(|_| round));
+    }
+    assert_eq!(delivered_in, [1], "LINK-51: behind the answers that were due before it");
+    peer.turn(server, START);
+    let answered = peer.events.iter().filter(|e| matches!(e, Event::Answered { .. })).count();
+    assert_eq!(answered, 96, "and no answer is lost for it");
 }
