@@ -188,7 +188,9 @@ impl Pair {
         let Self { sender, recipient, .. } = self;
         poll_fn(|context| {
             let mut ready = false;
-            for Side { link, events } in [Some(&mut *sender), recipient.as_mut()].into_iter().flatten() {
+            for Side { link, events } in
+                [Some(&mut *sender), recipient.as_mut()].into_iter().flatten()
+            {
                 match link.poll_turn(context, events) {
                     Poll::Ready(Ok(())) => ready = true,
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
