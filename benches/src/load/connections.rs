@@ -132,12 +132,21 @@ pub async fn pump(
     let (mut unanswered, mut more) = (0_u64, true);
     loop {
         while more && pipeline.link().room() > 0 {
-            match next(pipeline.link())? {
-                Some(request) => {
-                    pipeline.link().submit(0, request)?;
-                    unanswered += 1;
+            let submitted = next(pipeline.link()).and_then(|request| {
+                let Some(request) = request else { return Ok(false) };
+                pipeline.link().submit(0, request)?;
+                Ok(true)
+            });
+            match submitted {
+                Ok(submitted) => {
+                    unanswered += u64::from(submitted);
+                    more = submitted;
                 }
-                None => more = false,
+                Err(error) => {
+                    // A link that is over says why when it is turned.
+                    pipeline.turn(&mut events).await?;
+                    return Err(error);
+                }
             }
         }
         if unanswered == 0 {

@@ -62,10 +62,8 @@ pub(super) struct Session {
     outbox: VecDeque<Said>,
     /// How many at the front of the outbox were due before the parts that wait (LINK-51).
     ahead: usize,
-    /// Requests received whose Result has not been taken by the carrier (LINK-30).
+    /// Requests received whose Result is in no block yet (LINK-30).
     unanswered: usize,
-    /// Results in blocks that the carrier has not taken yet.
-    untaken: usize,
     /// Since when there is a block to take.
     waiting_since: Option<Now>,
     /// When the notices of space are due, if there are any (CONNECTION-38).
@@ -88,7 +86,6 @@ impl Session {
             outbox: VecDeque::new(),
             ahead: 0,
             unanswered: 0,
-            untaken: 0,
             waiting_since: None,
             space_due: None,
             spaces: Vec::new(),
@@ -334,7 +331,7 @@ impl Session {
 impl Session {
     /// Whether everything that was asked has been answered and said.
     pub(super) fn is_finished(&self) -> bool {
-        self.outbox.is_empty() && self.unanswered == self.untaken
+        self.outbox.is_empty() && self.unanswered == 0
     }
 
     pub(super) fn poll_block(&mut self, now: Now, out: &mut BytesMut) -> Filled {
@@ -417,15 +414,15 @@ impl Session {
         if writer.push(&said.to_item()).is_err() {
             return false;
         }
-        self.untaken += usize::from(said.is_answer());
+        // LINK-30: a peer that has the Result may ask anew before the carrier says that it took the
+        // block.
+        self.unanswered = self.unanswered.saturating_sub(usize::from(said.is_answer()));
         self.outbox.pop_front();
         self.ahead = self.ahead.saturating_sub(1);
         true
     }
 
     pub(super) fn taken(&mut self, now: Now) {
-        self.unanswered = self.unanswered.saturating_sub(self.untaken);
-        self.untaken = 0;
         let more = !self.outbox.is_empty() || self.delivery.has_parts();
         self.waiting_since = more.then_some(now);
     }

@@ -6,7 +6,7 @@ mod vectors;
 use bytes::BytesMut;
 use edgewise_proto::v1::{self, EndReason, Role, State};
 use edgewise_spec::client::{Answer, Event, Filled, Request};
-use edgewise_spec::constants::{BUNDLE_LEN, SPACE_BATCH_MS};
+use edgewise_spec::constants::{BUNDLE_LEN, REQUESTS_MAX, SPACE_BATCH_MS};
 use edgewise_spec::error::Reject;
 use edgewise_spec::frame::Class;
 use edgewise_spec::time::Now;
@@ -269,6 +269,30 @@ fn items_of_one_block_that_name_one_handle_are_carried_out_in_order() {
         .collect();
     let expected = [(1_001, None), (1_002, None), (1_003, Some(Reject::NotAttached))];
     assert_eq!(results, expected);
+}
+
+#[test]
+fn a_peer_that_has_its_results_may_ask_as_much_again() {
+    let mut server = Server::new(11);
+    let server = &mut server;
+    let mut pair = Pair::new(server, START, Class::Medium, 16);
+    let (handle, peer) = (pair.recipient_handle, &mut pair.recipient);
+    for round in 0..3 {
+        for n in 0..REQUESTS_MAX as u64 {
+            peer.link.submit(1_000 * round + n, Request::Resume { handle }).unwrap();
+        }
+        let mut out = BytesMut::new();
+        while peer.link.poll_block(START, &mut out) != Filled::Nothing {
+            server.handle_block(START, peer.id, out.split());
+        }
+        // Polled, and with the peer, before anyone told the link that the carrier took it.
+        let link = server.links.get_mut(&peer.id).unwrap();
+        while link.poll_block(START, &mut out) != edgewise_spec::server::Filled::Nothing {
+            peer.link.handle_block(START, out.split(), &mut peer.events).unwrap();
+        }
+    }
+    let answered = peer.events.iter().filter(|e| matches!(e, Event::Answered { .. })).count();
+    assert_eq!(answered, 3 * REQUESTS_MAX, "LINK-30");
 }
 
 #[test]
