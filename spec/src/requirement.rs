@@ -5,7 +5,8 @@
 //! `mutants`, the switch that leaves this one rule out. [`mutant!`](crate::mutant) marks, in the
 //! same build, a fault that is no missing check: a wrong order, a wrong byte, a kept key.
 //!
-//! Without the feature both compile to the plain condition.
+//! Without the feature both compile to the plain condition. With it,
+//! `MUTANT=CONNECTION-34 cargo test -p edgewise-spec --features mutants` shows which tests notice.
 
 /// Returns `Err($error.into())` from the surrounding function unless `$condition` holds.
 ///
@@ -51,16 +52,22 @@ mod chosen {
 
     /// Chooses the mutant of this process, once: `CONNECTION-7` or `CONNECTION-34/wrong-order`.
     ///
-    /// Returns false if one was chosen before.
+    /// Returns false if one was chosen before. A process that chooses none before it first meets
+    /// a rule, as tests do, has the one that the environment variable `MUTANT` names, if any.
     pub fn choose(name: &str) -> bool {
+        CHOSEN.set(parted(name)).is_ok()
+    }
+
+    fn parted(name: &str) -> (String, String) {
         let (id, variant) = name.split_once('/').unwrap_or((name, ""));
-        CHOSEN.set((id.replace('-', "_"), variant.to_owned())).is_ok()
+        (id.replace('-', "_"), variant.to_owned())
     }
 
     #[doc(hidden)]
     #[must_use]
     pub fn is_mutant(id: &str, variant: &str) -> bool {
-        CHOSEN.get().is_some_and(|chosen| chosen.0 == id && chosen.1 == variant)
+        let chosen = CHOSEN.get_or_init(|| parted(&std::env::var("MUTANT").unwrap_or_default()));
+        chosen.0 == id && chosen.1 == variant
     }
 }
 

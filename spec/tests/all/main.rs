@@ -11,6 +11,7 @@ mod audit;
 mod client;
 mod connection;
 mod corpus;
+mod error;
 mod frame;
 mod knowledge;
 mod link;

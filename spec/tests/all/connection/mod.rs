@@ -1,5 +1,6 @@
 //! A connection's life, clause by clause, over real links to a real store.
 
+mod refusals;
 mod requests;
 mod vectors;
 

@@ -46,11 +46,6 @@ impl Server {
     }
 
     pub fn with(seed: u64, limits: Limits, password: Option<&[u8]>) -> Self {
-        // `MUTANT=CONNECTION-34 cargo test --features mutants` shows which tests notice.
-        #[cfg(feature = "mutants")]
-        if let Ok(name) = std::env::var("MUTANT") {
-            edgewise_spec::requirement::choose(&name);
-        }
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let identity = IdentityKey::generate(&mut rng);
         let (from, until) = (START.seconds() - 60, START.seconds() + 400 * 86_400);
