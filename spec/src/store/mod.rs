@@ -25,7 +25,7 @@ use crate::time::Now;
 
 /// Most parts of one read.
 pub const READ_PARTS_MAX: usize = 4;
-/// Most times that a plan is made anew because its record changed meanwhile.
+/// Most plans that are made for one operation, while its record changes between load and commit.
 pub const RETRIES_MAX: usize = 8;
 
 /// The number of a living link, chosen by the server and not soon used again.
@@ -154,7 +154,8 @@ pub trait Store: Send + Sync + 'static {
     /// Carries out one operation.
     ///
     /// # Errors
-    /// The operation's refusal, or [`Reject::Unavailable`].
+    /// The operation's refusal, or [`Reject::Unavailable`]: the store could not be reached, or the
+    /// record changed under each of [`RETRIES_MAX`] plans, none of which was carried out.
     fn apply(
         &self,
         now: Now,

@@ -80,7 +80,7 @@ impl Fresh {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Fault {
     Field,
-    /// With a link of class small.
+    /// A link of class large.
     LinkClass,
     Terms,
     Signature,
@@ -103,7 +103,7 @@ fn the_first_fault_of_the_table_is_named() {
         let here = rows.iter().enumerate().filter(|(row, _)| chosen & 1 << row != 0);
         let here: Vec<_> = here.map(|(_, row)| *row).collect();
         let faults: Vec<Fault> = here.iter().map(|(fault, _)| *fault).collect();
-        let class = if faults.contains(&LinkClass) { Class::Small } else { Class::Medium };
+        let class = if faults.contains(&LinkClass) { Class::Large } else { Class::Medium };
         let password = faults.contains(&Access).then_some(&b"password"[..]);
         let mut server = Server::with(41, Limits::default(), password);
         let fresh = Fresh::new(&mut server);

@@ -5,7 +5,7 @@ use edgewise_spec::client::{RecipientEnd, RecipientEvent, Stopped};
 use edgewise_spec::error::{Misuse, Reject};
 use edgewise_spec::frame::Class;
 
-use super::world::{World, key};
+use super::world::{Wire, World, key};
 
 fn told(world: &World, wanted: &RecipientEvent) -> usize {
     world.told.iter().filter(|told| *told == wanted).count()
@@ -27,6 +27,38 @@ fn a_lost_connection_is_restored_in_its_state() {
         let state = if suspended { State::Suspended } else { State::Claimed };
         assert_eq!(told(&world, &RecipientEvent::Subscribed(state)), 1);
     }
+}
+
+/// CONNECTION-67, ROTATION-17: between the refusal of an Attach and the Create a server comes back
+/// that knows the connection under the key before the last change. The chain of the Create makes
+/// up for it.
+#[test]
+fn a_restoring_create_carries_the_changes_that_the_server_missed() {
+    let mut world = World::ready(29, Class::Small, 128);
+    let before = world.server.store.clone();
+    world.recipient.rotate(key(62, 1)).unwrap();
+    world.settle();
+    assert!(world.recipient.state().keys.before().is_none());
+    world.lose_everything();
+    world.told.clear();
+    // The refusals, of the newest key alone and with its chain, up to the Create.
+    let class = world.recipient.wants().unwrap();
+    let mut wire = Wire::open(&mut world.server, class, world.now, &mut world.rng);
+    let mut events = wire.carry(&mut world.server, world.now);
+    for _ in 0..2 {
+        world.recipient.advance(world.now, 6, None, &mut wire.link).unwrap();
+        events.extend(wire.carry(&mut world.server, world.now));
+        for event in events.drain(..) {
+            world.recipient.handle(world.now, 6, &event, &mut world.told);
+        }
+    }
+    assert_eq!(world.server.store.stats().connections, 0);
+    world.server.store = before;
+    world.receiving.push(wire);
+    world.receive();
+    assert_eq!(told(&world, &RecipientEvent::Created), 1);
+    assert!(world.recipient.is_subscribed(), "{:?}", world.told);
+    assert_eq!(world.server.store.stats().connections, 1);
 }
 
 /// CONNECTION-67: one that is deleted stays deleted.

@@ -59,6 +59,48 @@ fn after_a_lost_link_it_goes_on_where_the_server_stands() {
     assert_eq!(world.numbers(), (0..10).collect::<Vec<_>>());
 }
 
+/// The `from` of every Attach of the sender that the server has read.
+fn froms(world: &mut World) -> Vec<u64> {
+    let learned = world.server.learned.take().unwrap();
+    let of_sender = learned.split("Attach(Attach").filter(|op| op.contains("role: Sender"));
+    let from = of_sender.filter_map(|op| op.split_once(", from: ")?.1.split_once(','));
+    from.map(|(from, _)| from.parse().unwrap()).collect()
+}
+
+/// CONNECTION-60: of ten submissions seven have reached the server and the answers to four have
+/// come back, so that the fifth is the lowest without one.
+#[test]
+fn an_attach_names_the_lowest_submission_without_an_answer() {
+    let mut world = World::ready(15, Class::Small, 128);
+    world.acknowledges = false;
+    world.push(0..10);
+    let wire = world.sending.last_mut().unwrap();
+    world.sender.advance(world.now, 5, &mut wire.link).unwrap();
+    for n in 0..7 {
+        let mut out = bytes::BytesMut::new();
+        let _ = wire.link.poll_block(world.now, &mut out);
+        world.server.handle_block(world.now, wire.id, out);
+        let (Some(answer), _) = world.server.poll_block(world.now, wire.id) else { panic!() };
+        let mut events = Vec::new();
+        if n < 4 {
+            wire.link.handle_block(world.now, answer, &mut events).unwrap();
+        }
+        for event in events {
+            world.sender.handle(world.now, 5, &event, &mut world.said);
+        }
+    }
+    // What is released is answered too, and lowers nothing.
+    world.sender.release(1);
+    world.cut_sending();
+    world.server.learned = Some(String::new());
+    world.send();
+    assert_eq!(froms(&mut world), [4]);
+    world.cut_sending();
+    world.server.learned = Some(String::new());
+    world.send();
+    assert_eq!(froms(&mut world), [10], "all are answered: the next one is the lowest");
+}
+
 /// CONNECTION-61, CONNECTION-62: many sends are under way when the row is full. The sender goes
 /// back once, and does not try again before there is room.
 #[test]

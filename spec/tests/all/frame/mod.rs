@@ -1,5 +1,6 @@
 //! The frame from outside: what is read, what is refused, and that writing is its inverse.
 
+mod answers;
 mod property;
 mod vectors;
 

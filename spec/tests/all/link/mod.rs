@@ -1,5 +1,7 @@
 //! The link from outside: both ends of a handshake, blocks, epochs, descriptions, addresses.
 
+mod bounds;
+mod end;
 mod identity;
 mod matrix;
 mod vectors;

@@ -2,13 +2,13 @@
 
 mod vectors;
 
-use edgewise_proto::v1::{self, EndReason, Role};
+use edgewise_proto::v1::{self, EndReason, Role, State};
 use edgewise_spec::client::{Answer, Event, Request};
 use edgewise_spec::error::Reject;
 use edgewise_spec::frame::Class;
 use edgewise_spec::rotation::{Asked, KeyRecord, Life};
 
-use crate::world::keys::{Key, change};
+use crate::world::keys::{Key, Keys, change};
 use crate::world::peer::{Pair, Peer};
 use crate::world::server::{START, Server};
 
@@ -142,4 +142,30 @@ fn a_chain_brings_a_server_up_to_date_and_the_first_change_wins() {
     let mut late = pair.sender_keys.clone();
     late.take(rival.clone(), change(Role::Sender, &id, &first, &rival));
     assert_eq!(refused(peer, server, &late), Reject::Refused);
+}
+
+/// ROTATION-15: a Create with a chain, of a connection that the server knows under the key before.
+#[test]
+fn a_chain_in_a_restoring_create_changes_the_key_of_a_known_connection() {
+    let mut server = Server::new(23);
+    let server = &mut server;
+    let mut pair = Pair::new(server, START, Class::Small, 16);
+    let connection = &pair.connection;
+    let old = pair.recipient_keys.clone();
+    let mut keys = old.clone();
+    let next = keys.now.next(&mut server.rng);
+    let changed = change(Role::Recipient, &connection.recipient_id, &keys.now, &next);
+    keys.take(next, changed);
+    let peer = &mut pair.recipient;
+    let restore = |peer: &mut Peer, server: &mut Server, keys: &Keys| {
+        let body = connection.body(&keys.now, Some(pair.sender_keys.now.record));
+        let create = connection.create(&peer.transcript(), keys, &body);
+        peer.ask(server, START, Request::Create(Box::new(create)))
+    };
+    let bare = Keys { now: keys.now.clone(), chain: Vec::new() };
+    assert_eq!(restore(peer, server, &bare), Err(Reject::Refused));
+    assert_eq!(restore(peer, server, &keys), Ok(Answer::Created(State::Claimed)));
+    peer.attach(server, START, connection, Role::Recipient, &bare, 0).unwrap();
+    let by_old = peer.attach(server, START, connection, Role::Recipient, &old, 0);
+    assert_eq!(by_old.unwrap_err(), Reject::Refused);
 }

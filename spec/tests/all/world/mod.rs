@@ -5,6 +5,7 @@
 pub mod ends;
 pub mod keys;
 pub mod peer;
+pub mod raw;
 pub mod server;
 
 use std::collections::VecDeque;

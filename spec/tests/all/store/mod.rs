@@ -1,5 +1,7 @@
 //! The memory store beside a naive model: whatever is asked in whatever order, both agree.
 
+mod apply;
+
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
 
