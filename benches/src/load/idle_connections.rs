@@ -87,7 +87,7 @@ pub fn measure(options: &Options) -> Result<Report, Failure> {
     let (count, lived) = (options.count, options.lived);
     let role =
         ServerRole { tls: false, threads: THREADS, links_max: 1_000, connections_max: count };
-    let server = Running::start(role, None)?;
+    let mut server = Running::start(role, None)?;
     let role = CrowdRole { address: server.address.clone(), count, lived };
     let mut crowd = Child::start(&Role::Crowd(role), None)?;
     crowd.answer::<()>()?;
@@ -95,6 +95,14 @@ pub fn measure(options: &Options) -> Result<Report, Failure> {
     let resident_empty = server.resident()?;
     let made: Done = crowd.ask(&Command::Make)?;
     settle();
+    let kept = server.stats()?;
+    if (kept.connections, kept.parts, kept.links) != (count as u64, 0, 0) {
+        return Err(format!(
+            "{} connections, {} parts and {} links are kept instead of {count}, 0 and 0",
+            kept.connections, kept.parts, kept.links
+        )
+        .into());
+    }
     let resident_idle = server.resident()?;
     let ran = crate::machine::run_time(server.pid());
     let attached: Done = crowd.ask(&Command::Attach)?;

@@ -6,6 +6,7 @@ use crate::role::Role;
 use crate::{Failure, machine};
 use edgewise_proto::conformance::v1::{ClockMode, ServerReady, ServerStart};
 use edgewise_server::config::Tls;
+use edgewise_server::stats::Stats;
 use edgewise_server::{Clock, Config, Server};
 use edgewise_spec::constants::SPEC_REVISION;
 use edgewise_spec::link::IdentityKey;
@@ -83,15 +84,20 @@ impl Running {
         self.child.pid()
     }
 
+    /// What the reference server says of itself.
+    pub fn stats(&mut self) -> Result<Stats, Failure> {
+        self.child.ask(&())
+    }
+
     /// Its resident memory in bytes.
     pub fn resident(&self) -> Result<u64, Failure> {
         machine::resident(self.pid()).ok_or_else(|| "/proc does not tell memory here".into())
     }
 }
 
-/// Serves until the process ends.
+/// Serves until the process ends, and says its numbers for every line.
 pub async fn serve(role: ServerRole, pinned: bool) -> Result<(), Failure> {
-    let mut ends = process::commands();
+    let mut asks = process::commands();
     // One for each link, and a few for the program itself.
     let open_files = machine::raise_open_files(role.links_max as u64 + 64);
     let mut seed = [0; 32];
@@ -103,7 +109,8 @@ pub async fn serve(role: ServerRole, pinned: bool) -> Result<(), Failure> {
     let running = Server::bind(config, Clock::system()).await?;
     let address = running.address.to_string();
     process::answer(Ok(Ready { address, pinned, open_files }))?;
-    ends.recv().await;
-    drop(running);
+    while asks.recv().await.is_some() {
+        process::answer(Ok(running.stats()))?;
+    }
     Ok(())
 }

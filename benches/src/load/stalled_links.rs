@@ -62,7 +62,7 @@ pub fn measure(options: &Options) -> Result<Report, Failure> {
     let (links, parts) = (options.count, options.parts);
     let (links_max, connections_max) = (links + 16, CONNECTIONS * links);
     let role = ServerRole { tls: false, threads: 2, links_max, connections_max };
-    let server = Running::start(role, None)?;
+    let mut server = Running::start(role, None)?;
     if server.open_files < links as u64 + OTHER_FILES {
         return Err(format!("a process may open {} files here", server.open_files).into());
     }
@@ -71,11 +71,17 @@ pub fn measure(options: &Options) -> Result<Report, Failure> {
     staller.answer::<()>()?;
     std::thread::sleep(Duration::from_secs(2));
     let resident_parts = server.resident()?;
+    let blocks = server.stats()?.blocks_out;
     let started = Instant::now();
     staller.ask::<()>(&())?;
     // The server fills what HTTP/2 and its own buffers take; it ends a stalled link only later.
     std::thread::sleep(Duration::from_secs(3));
     let resident_stalled = server.resident()?;
+    let stats = server.stats()?;
+    let (all, out) = (parts * links as u64, stats.blocks_out - blocks);
+    if stats.links != links as u64 || out >= all {
+        return Err(format!("{} links, {out} blocks of {all}: not all stalled", stats.links).into());
+    }
     let measured = Measured {
         links,
         parts,
