@@ -25,6 +25,8 @@ const SECONDS_MAX: f64 = 60.0;
 const THREADS: usize = 2;
 /// Connections that are made over one link, each of which may need two handles.
 const PER_LINK: usize = 31_250;
+/// Connections that one link makes at a time.
+const AT_ONCE: usize = 256;
 
 /// What to measure.
 #[derive(Args)]
@@ -263,53 +265,52 @@ async fn make(
     let fingerprint = *link.link().fingerprint();
     let ends = |number: usize| Ends::of(&run, (first + number) as u64, &fingerprint);
     let mut recipients = Vec::with_capacity(count);
-    let mut numbers = 0..count;
-    pump(&mut link, |link| {
-        let Some(number) = numbers.next() else { return Ok(None) };
-        let ends = ends(number);
-        let request = if lived {
-            ends.create(link, Class::Medium)
-        } else {
-            ends.restore(link, Class::Medium)
-        };
-        recipients.push((ends.recipient_id, ends.recipient));
-        request.map(Some)
-    })
-    .await?;
+    // An open connection keeps its bundle until the first Send: few at a time, as people do.
+    for from in (0..count).step_by(AT_ONCE) {
+        let some: Vec<Ends> = (from..count.min(from + AT_ONCE)).map(ends).collect();
+        let mut left = some.iter();
+        pump(&mut link, |link| {
+            let Some(ends) = left.next() else { return Ok(None) };
+            let request = if lived {
+                ends.create(link, Class::Medium)
+            } else {
+                ends.restore(link, Class::Medium)
+            };
+            request.map(Some)
+        })
+        .await?;
+        if lived {
+            let mut left = some.iter();
+            pump(&mut link, |link| left.next().map(|ends| ends.claim(link)).transpose()).await?;
+            live(&mut link, &some).await?;
+        }
+        recipients.extend(some.into_iter().map(|ends| (ends.recipient_id, ends.recipient)));
+    }
     if lived {
-        let mut numbers = 0..count;
-        pump(&mut link, |link| numbers.next().map(|number| ends(number).claim(link)).transpose())
-            .await?;
-        live(&mut link, count, ends).await?;
+        // An answer to a later request says that the acknowledgements before it were carried out.
+        let mut last = Some(Request::Detach { handle: 0 });
+        pump(&mut link, |_| Ok(last.take())).await?;
     }
     Ok(Group { recipients, link: None })
 }
 
 /// Sends one part over each connection, and acknowledges it.
-async fn live(
-    link: &mut Pipeline,
-    count: usize,
-    ends: impl Fn(usize) -> Ends,
-) -> Result<(), Failure> {
+async fn live(link: &mut Pipeline, all: &[Ends]) -> Result<(), Failure> {
     let part = bytes::Bytes::from(vec![0x5a; Class::Medium.part_len()]);
-    let mut delivered = 0;
-    for first in (0..count).step_by(1_000) {
-        let mut requests = Vec::new();
-        for number in first..count.min(first + 1_000) {
-            let ends = ends(number);
-            let (recipient, sender) = (link.link().free_handle()?, link.link().free_handle()?);
-            requests.push(ends.attach(link.link(), recipient, v1::Role::Recipient)?);
-            requests.push(connections::subscribe(recipient));
-            requests.push(ends.attach(link.link(), sender, v1::Role::Sender)?);
-            let send = v1::Send { handle: sender, submission: 0, part: part.clone() };
-            requests.push(Request::Send(send));
-        }
-        let mut requests = requests.into_iter();
-        delivered += pump(link, |_| Ok(requests.next())).await?.delivered;
+    let mut requests = Vec::with_capacity(4 * all.len());
+    for ends in all {
+        let (recipient, sender) = (link.link().free_handle()?, link.link().free_handle()?);
+        requests.push(ends.attach(link.link(), recipient, v1::Role::Recipient)?);
+        requests.push(connections::subscribe(recipient));
+        requests.push(ends.attach(link.link(), sender, v1::Role::Sender)?);
+        let send = v1::Send { handle: sender, submission: 0, part: part.clone() };
+        requests.push(Request::Send(send));
     }
-    // The last parts may come after the last answers; a link that says nothing more is waited for.
+    let mut requests = requests.into_iter();
+    let mut delivered = pump(link, |_| Ok(requests.next())).await?.delivered;
+    // The last parts may come after the last answers.
     let mut events = Vec::new();
-    while delivered < count as u64 {
+    while delivered < all.len() as u64 {
         link.turn(&mut events).await?;
         for event in events.drain(..) {
             if let edgewise_spec::client::Event::Deliver(deliver) = event {
@@ -318,9 +319,6 @@ async fn live(
             }
         }
     }
-    // An answer to a later request says that the acknowledgements before it were carried out.
-    let mut last = Some(Request::Detach { handle: 0 });
-    pump(link, |_| Ok(last.take())).await?;
     Ok(())
 }
 
