@@ -3,6 +3,9 @@
 //! The same file is part of the specification's tests, which replay the corpus, so that what was
 //! found once is looked at in every ordinary run.
 
+#[path = "accept.rs"]
+mod rules;
+
 use std::sync::LazyLock;
 
 use arrayvec::ArrayVec;
@@ -20,6 +23,8 @@ use edgewise_spec::suite::{SigningKey, SuiteId};
 use edgewise_spec::time::Now;
 use prost::Message;
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
+
+pub use rules::accept;
 
 /// The fingerprint of the server whose records and descriptions stand in the corpus, as in
 /// `conformance/vectors/link.json`.

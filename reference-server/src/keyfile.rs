@@ -238,7 +238,7 @@ fn read(path: &Path) -> Result<Zeroizing<String>, KeyFileError> {
 }
 
 #[cfg(test)]
-#[allow(clippy::indexing_slicing)]
+#[expect(clippy::indexing_slicing, reason = "a test stops at a fault")]
 mod tests {
     use super::*;
     use crate::random;

@@ -171,7 +171,7 @@ const _: () = {
 };
 
 #[cfg(test)]
-#[allow(clippy::indexing_slicing)]
+#[expect(clippy::indexing_slicing, reason = "a test stops at a fault")]
 mod tests {
     use super::*;
     use edgewise_spec::constants::{BLOCK_LARGE, BLOCK_MEDIUM, BLOCK_SMALL};

@@ -138,7 +138,7 @@ pub fn open_files_max() -> Option<u64> {
 
 #[cfg(test)]
 #[cfg(target_os = "linux")]
-#[allow(clippy::indexing_slicing)]
+#[expect(clippy::indexing_slicing, reason = "a test stops at a fault")]
 mod tests {
     use super::*;
 

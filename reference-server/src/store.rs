@@ -236,13 +236,13 @@ impl ShardedStore {
         usize::try_from(self.spread.hash_one(id) % SHARDS as u64).unwrap_or(0)
     }
 
-    #[allow(clippy::indexing_slicing)] // in range by the remainder
+    #[expect(clippy::indexing_slicing, reason = "in range by the remainder")]
     fn held(&self, number: usize) -> Held<'_> {
         let shard = self.shards[number % SHARDS].lock().unwrap_or_else(PoisonError::into_inner);
         Held { shard, kept: &self.kept[number % SHARDS] }
     }
 
-    #[allow(clippy::indexing_slicing)] // in range by the remainder
+    #[expect(clippy::indexing_slicing, reason = "in range by the remainder")]
     fn index(&self, number: usize) -> MutexGuard<'_, SenderIndex> {
         self.senders[number % SHARDS].lock().unwrap_or_else(PoisonError::into_inner)
     }

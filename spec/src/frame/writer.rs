@@ -92,7 +92,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Ends the block with zeros and returns how many bytes its items take.
-    #[allow(clippy::must_use_candidate)]
+    #[expect(clippy::must_use_candidate, reason = "the zeros are what most callers want")]
     pub fn finish(self) -> usize {
         // FRAME-13
         if let Some(rest) = self.text.get_mut(self.used..) {

@@ -99,12 +99,6 @@ impl VerifyingKey {
         Ok(Self(bytes))
     }
 
-    /// A key that [`VerifyingKey::parse`] accepted before it was stored.
-    #[allow(dead_code)]
-    pub(crate) const fn from_accepted(bytes: [u8; VK_LEN]) -> Self {
-        Self(bytes)
-    }
-
     /// The encoded key.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; VK_LEN] {

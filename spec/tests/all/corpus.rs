@@ -15,7 +15,7 @@ use crate::vector::pattern;
 /// A target's name, and what it does with its bytes.
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 7] = [
+const TARGETS: [Target; 8] = [
     ("frame_read", judge::frame_read),
     ("address", judge::address),
     ("description", judge::description),
@@ -23,6 +23,7 @@ const TARGETS: [Target; 7] = [
     ("hello", judge::hello),
     ("reply", judge::reply),
     ("create_body", judge::create_body),
+    ("accept", judge::accept),
 ];
 
 fn root() -> PathBuf {
@@ -69,6 +70,7 @@ fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
             ("padding".to_owned(), [vec![0], vec![0; 2_047], vec![1]].concat()),
         ],
         "create_body" => create_bodies(),
+        "accept" => acceptances(),
         other => panic!("{other}"),
     }
 }
@@ -104,6 +106,46 @@ fn create_bodies() -> Vec<(String, Vec<u8>)> {
         ("quota".to_owned(), lists.encode_to_vec()),
         ("cut".to_owned(), claimed.encode_to_vec()[..40].to_vec()),
     ]
+}
+
+/// Honest ones, each with its fault, and every point at the edges of the rules.
+fn acceptances() -> Vec<(String, Vec<u8>)> {
+    const HONEST: u8 = 0x80;
+    let flipped = |choice: u8, place: usize, bits: u8| {
+        let mut seed = vec![0; place + 2];
+        seed[0] = HONEST | choice;
+        seed[place + 1] = bits;
+        seed
+    };
+    let mut low_u = vec![0; 1 + 1_216];
+    low_u[0] = 2;
+    let mut low_ct = vec![0; 1 + 1_120];
+    low_ct[0] = 3;
+    let mut seeds = vec![
+        ("honest-key".to_owned(), vec![HONEST]),
+        ("honest-signature".to_owned(), vec![HONEST | 1]),
+        ("honest-encapsulation-key".to_owned(), vec![HONEST | 2]),
+        ("honest-ciphertext".to_owned(), vec![HONEST | 3]),
+        ("short-key".to_owned(), [vec![0], vec![7; 31]].concat()),
+        ("signature-point".to_owned(), flipped(1, 32, 1)),
+        ("signature-scalar".to_owned(), flipped(1, 95, 0xf0)),
+        ("signature-message".to_owned(), flipped(1, 96, 1)),
+        ("encapsulation-key-modulus".to_owned(), flipped(2, 1, 0x0f)),
+        ("encapsulation-key-point".to_owned(), flipped(2, 1_184, 1)),
+        ("encapsulation-key-zero".to_owned(), low_u),
+        ("ciphertext-bit".to_owned(), flipped(3, 7, 1)),
+        ("ciphertext-point".to_owned(), flipped(3, 1_088, 1)),
+        ("ciphertext-zero".to_owned(), low_ct),
+    ];
+    let edges = root().join("spec/tests/data/ed25519-edges.json");
+    let edges: Vec<Value> = serde_json::from_str(&std::fs::read_to_string(edges).unwrap()).unwrap();
+    for edge in &edges {
+        let id = edge["id"].as_str().unwrap();
+        let fields = ["public", "signature", "message"].map(|field| bytes(&edge[field]));
+        seeds.push((id.to_owned(), [vec![1], fields.concat()].concat()));
+        seeds.push((format!("{id}-key"), [vec![0], fields[0].clone()].concat()));
+    }
+    seeds
 }
 
 #[test]

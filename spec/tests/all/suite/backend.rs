@@ -10,8 +10,10 @@ type Open = fn(SuiteId, &[u8; 32], &[u8; 12], &[u8], &mut [u8], &[u8; 16]) -> bo
 type MlKem = fn(&[u8; 1_184], &[u8; 32]) -> ([u8; 1_088], [u8; 32]);
 type PasswordHash = fn(&[u8], &[u8; 16], u32, u32, &mut [u8; 32]) -> Option<()>;
 
-/// Some fields serve only the comparison of two.
-#[cfg_attr(not(all(feature = "aws-lc", feature = "sodium")), allow(dead_code))]
+#[cfg_attr(
+    not(all(feature = "aws-lc", feature = "sodium")),
+    expect(dead_code, reason = "some fields serve only the comparison of two")
+)]
 pub struct Backend {
     pub name: &'static str,
     pub hash: fn(&[&[u8]]) -> [u8; 32],

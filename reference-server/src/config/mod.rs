@@ -1,0 +1,158 @@
+//! What an operator decides, checked before anything is opened.
+//!
+//! [`Config`] is what a server runs with; [`Settings`] is a TOML file read into one. A value that
+//! cannot be is refused with its name, the value itself and what to write instead.
+
+mod error;
+mod settings;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use edgewise_spec::connection::AccessKey;
+use edgewise_spec::constants::{
+    EDGES_MAX, EPOCH_SECONDS, HALF_OPEN_MAX, HELLO_SECONDS, IDLE_DAYS, LINK_LIFE_SECONDS_LIST,
+    PART_DAYS, QUOTAS, STALL_SECONDS_LIST,
+};
+use edgewise_spec::frame::Class;
+use edgewise_spec::link::{Edge, IdentityKey, Limits};
+
+pub use self::error::ConfigError;
+use self::error::{one_of, value, within};
+pub use self::settings::{LogFormat, LogLevel, Settings, edge};
+
+/// Links of one server, unless configured otherwise.
+pub const LINKS_MAX: usize = 20_000;
+/// Connections of one server, unless configured otherwise.
+pub const CONNECTIONS_MAX: usize = 1_000_000;
+/// Seconds in which links take their last block when the server stops.
+pub const SHUTDOWN_SECONDS: u64 = 10;
+
+/// Everything a server runs with.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where to listen; port 0 lets the system choose one.
+    pub listen: SocketAddr,
+    /// Host and port of the address that is handed out; port 0 stands for the one listened on.
+    pub edge: Edge,
+    /// The certificate, or `None` for cleartext HTTP/2.
+    pub tls: Option<Tls>,
+    /// Where the epoch keys come from.
+    pub epochs: Epochs,
+    /// What the server imposes, from the closed lists.
+    pub limits: Limits,
+    /// Link classes that are served, ascending.
+    pub classes: Vec<Class>,
+    /// Where else this identity serves.
+    pub edges: Vec<Edge>,
+    /// The access password's key; `None` lets anyone create connections.
+    pub access: Option<Arc<AccessKey>>,
+    /// Most links, confirmed or not.
+    pub links_max: usize,
+    /// Most links that have not confirmed.
+    pub half_open_max: usize,
+    /// Most simplex connections.
+    pub connections_max: usize,
+    /// Seconds in which a hello must be complete and confirmed.
+    pub hello_seconds: u64,
+    /// Unix socket on which statistics are given; `None` for none.
+    pub admin: Option<PathBuf>,
+    /// Seconds after which a shutdown stops waiting for links to take their last block.
+    pub shutdown_seconds: u64,
+}
+
+/// Where the certificate comes from. The fingerprint is the identity, so any certificate will do.
+#[derive(Clone, Debug)]
+pub enum Tls {
+    /// PEM files, read again on reload.
+    Files {
+        /// The chain, the server's own certificate first.
+        certificate: PathBuf,
+        /// Its private key.
+        key: PathBuf,
+    },
+    /// A new self-signed certificate for the edge's host, in memory only.
+    SelfSigned,
+}
+
+/// Where the epoch keys come from.
+#[derive(Clone)]
+pub enum Epochs {
+    /// A file of signed epochs, read again as the clock nears its end.
+    File(PathBuf),
+    /// The identity key itself, for servers that live as long as a test.
+    Identity {
+        /// Signs an epoch when it is needed.
+        key: Arc<IdentityKey>,
+        /// Seconds that each epoch is current.
+        epoch_seconds: u64,
+    },
+}
+
+impl fmt::Debug for Epochs {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => formatter.debug_tuple("File").field(path).finish(),
+            Self::Identity { epoch_seconds, .. } => {
+                formatter.debug_tuple("Identity").field(epoch_seconds).finish()
+            }
+        }
+    }
+}
+
+impl Config {
+    /// A cleartext server on a free loopback port with an identity of its own: for tests, benches
+    /// and the conformance suite.
+    #[must_use]
+    pub fn ephemeral(identity: IdentityKey) -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            edge: Edge { host: "127.0.0.1".to_owned(), port: 0 },
+            tls: None,
+            epochs: Epochs::Identity { key: Arc::new(identity), epoch_seconds: EPOCH_SECONDS },
+            limits: Limits::default(),
+            classes: Class::ALL.to_vec(),
+            edges: Vec::new(),
+            access: None,
+            links_max: LINKS_MAX,
+            half_open_max: HALF_OPEN_MAX,
+            connections_max: CONNECTIONS_MAX,
+            hello_seconds: HELLO_SECONDS,
+            admin: None,
+            shutdown_seconds: SHUTDOWN_SECONDS,
+        }
+    }
+
+    /// Checks what types cannot: closed lists and bounds.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`] for the first value that cannot be.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let limits = &self.limits;
+        one_of("limits.quota_max", limits.quota_max, &QUOTAS)?;
+        one_of("limits.idle_days_max", limits.idle_days_max, &IDLE_DAYS)?;
+        one_of("limits.part_days_max", limits.part_days_max, &PART_DAYS)?;
+        one_of("limits.stall_seconds", u64::from(limits.stall_seconds), &STALL_SECONDS_LIST)?;
+        one_of(
+            "limits.link_life_seconds",
+            u64::from(limits.link_life_seconds),
+            &LINK_LIFE_SECONDS_LIST,
+        )?;
+        within("limits.half_open_max", self.half_open_max, 1, HALF_OPEN_MAX)?;
+        within("limits.links_max", self.links_max, 1, 10_000_000)?;
+        within("limits.connections_max", self.connections_max, 1, u32::MAX as usize - 1)?;
+        within("shutdown_seconds", self.shutdown_seconds, 0, 600)?;
+        within("hello_seconds", self.hello_seconds, 1, HELLO_SECONDS)?;
+        if self.edges.len() > EDGES_MAX {
+            let wants = format!("at most {EDGES_MAX} of them");
+            return Err(value("edges", self.edges.len(), wants));
+        }
+        // A create goes over a medium link whatever the connection's class, so medium is no choice.
+        if !self.classes.contains(&Class::Medium) {
+            return Err(value("classes", "without medium", "a list with \"medium\" in it"));
+        }
+        Ok(())
+    }
+}
