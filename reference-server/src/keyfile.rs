@@ -238,7 +238,6 @@ fn read(path: &Path) -> Result<Zeroizing<String>, KeyFileError> {
 }
 
 #[cfg(test)]
-#[expect(clippy::indexing_slicing, reason = "a test stops at a fault")]
 mod tests {
     use super::*;
     use crate::random;

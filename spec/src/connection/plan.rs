@@ -53,7 +53,6 @@ pub enum Guard {
 
 /// What becomes of the record as a whole.
 #[derive(Clone, PartialEq, Eq, Debug)]
-#[expect(clippy::large_enum_variant, reason = "a plan lives on the stack for one operation")]
 pub enum Put {
     /// It stays.
     Keep,
