@@ -26,7 +26,7 @@ const THREADS: usize = 2;
 /// Connections that are made over one link, each of which may need two handles.
 const PER_LINK: usize = 31_250;
 /// Connections that one link makes at a time.
-const AT_ONCE: usize = 256;
+const AT_ONCE: usize = 1_000;
 
 /// What to measure.
 #[derive(Args)]
@@ -253,7 +253,7 @@ async fn medium(address: &Address) -> Result<Pipeline, Failure> {
     Ok(client.pipeline(address, Open { class: Class::Medium, suite: None }).await?)
 }
 
-/// Makes connections over one link, and gives the link up.
+/// Makes connections, over a link for every AT_ONCE of them.
 async fn make(
     address: Address,
     run: [u8; 16],
@@ -261,14 +261,15 @@ async fn make(
     count: usize,
     lived: bool,
 ) -> Result<Group, Failure> {
-    let mut link = medium(&address).await?;
-    let fingerprint = *link.link().fingerprint();
-    let ends = |number: usize| Ends::of(&run, (first + number) as u64, &fingerprint);
     let mut recipients = Vec::with_capacity(count);
-    // An open connection keeps its bundle until the first Send: few at a time, as people do.
-    for from in (0..count).step_by(AT_ONCE) {
-        let some: Vec<Ends> = (from..count.min(from + AT_ONCE)).map(ends).collect();
-        let mut left = some.iter();
+    // An open connection keeps its bundle until the first Send, and a link what is attached to it:
+    // few at a time, as people do, so that what is left in the end is idle connections.
+    for from in (first..first + count).step_by(AT_ONCE) {
+        let mut link = medium(&address).await?;
+        let fingerprint = *link.link().fingerprint();
+        let numbers = from..(first + count).min(from + AT_ONCE);
+        let all: Vec<Ends> = numbers.map(|n| Ends::of(&run, n as u64, &fingerprint)).collect();
+        let mut left = all.iter();
         pump(&mut link, |link| {
             let Some(ends) = left.next() else { return Ok(None) };
             let request = if lived {
@@ -280,16 +281,11 @@ async fn make(
         })
         .await?;
         if lived {
-            let mut left = some.iter();
+            let mut left = all.iter();
             pump(&mut link, |link| left.next().map(|ends| ends.claim(link)).transpose()).await?;
-            live(&mut link, &some).await?;
+            live(&mut link, &all).await?;
         }
-        recipients.extend(some.into_iter().map(|ends| (ends.recipient_id, ends.recipient)));
-    }
-    if lived {
-        // An answer to a later request says that the acknowledgements before it were carried out.
-        let mut last = Some(Request::Detach { handle: 0 });
-        pump(&mut link, |_| Ok(last.take())).await?;
+        recipients.extend(all.into_iter().map(|ends| (ends.recipient_id, ends.recipient)));
     }
     Ok(Group { recipients, link: None })
 }
@@ -319,6 +315,9 @@ async fn live(link: &mut Pipeline, all: &[Ends]) -> Result<(), Failure> {
             }
         }
     }
+    // An answer to a later request says that the acknowledgements before it were carried out.
+    let mut last = Some(Request::Detach { handle: 0 });
+    pump(link, |_| Ok(last.take())).await?;
     Ok(())
 }
 
