@@ -27,10 +27,20 @@ pub enum Need {
 pub enum Place {
     /// Beside others on one server; isolated by fresh connections.
     Shared,
+    /// As `Shared`, and begun before the others, since it takes long.
+    Long,
     /// On a server of its own, or after all shared cases where there is only one.
     Alone,
     /// As `Alone`, and with nothing else running, since it measures time.
     Quiet,
+}
+
+impl Place {
+    /// Whether the server is shared with other cases.
+    #[must_use]
+    pub const fn is_shared(self) -> bool {
+        matches!(self, Self::Shared | Self::Long)
+    }
 }
 
 /// One entry of a table of cases.
@@ -69,11 +79,14 @@ impl std::fmt::Debug for Case {
 }
 
 /// One line of a table: `case!("frame/length", [FRAME_2], length)`, with `needs Clock` (which
-/// implies a server of its own), `alone` or `quiet` behind it where that applies.
+/// implies a server of its own), `long`, `alone` or `quiet` behind it where that applies.
 #[macro_export]
 macro_rules! case {
     ($id:literal, [$($clause:ident),+ $(,)?], $run:path) => {
         $crate::case!(@ $id, [$($clause),+], $run, [], Shared)
+    };
+    ($id:literal, [$($clause:ident),+ $(,)?], $run:path, long) => {
+        $crate::case!(@ $id, [$($clause),+], $run, [], Long)
     };
     ($id:literal, [$($clause:ident),+ $(,)?], $run:path, alone) => {
         $crate::case!(@ $id, [$($clause),+], $run, [], Alone)

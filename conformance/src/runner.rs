@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::task::{JoinError, JoinSet};
 
 use crate::case::{Case, Place};
 use crate::outcome::Outcome;
@@ -15,8 +14,13 @@ use crate::target::{Server, Source, StartFault, Variant};
 use crate::trial::{Settings, Trial};
 use crate::verdict::{Finding, Stop, Verdict};
 
-/// No case runs longer.
-pub const CASE_TIMEOUT: Duration = Duration::from_secs(30);
+/// No case waits longer for something to come. One that hears from the server goes on: how long
+/// 65,536 blocks take is the server's own business.
+pub const SILENCE_MAX: Duration = Duration::from_secs(30);
+/// No case runs longer, whatever comes.
+pub const CASE_MAX: Duration = Duration::from_secs(120);
+/// How often a running case is asked whether something has come.
+const LOOK: Duration = Duration::from_millis(500);
 /// A case that measures time is usually tried so often before it fails.
 pub const QUIET_TRIES: usize = 3;
 /// A program that ended is started again so often.
@@ -84,11 +88,17 @@ impl Run<'_> {
         let (mut pool, mut later) = (VecDeque::new(), Vec::new());
         for (index, case) in self.plan.cases.iter().enumerate() {
             match case.place {
-                Place::Shared => pool.push_back(index),
-                Place::Alone if many => pool.push_front(index),
+                Place::Long | Place::Shared => pool.push_back(index),
+                Place::Alone if many => pool.push_back(index),
                 Place::Alone | Place::Quiet => later.push(index),
             }
         }
+        // What takes long begins first, and then what waits for a program of its own.
+        pool.make_contiguous().sort_by_key(|index| match self.case(*index).map(|c| c.place) {
+            Some(Place::Long) => 0,
+            Some(Place::Alone) => 1,
+            _ => 2,
+        });
         let mut restarts = 0;
         while !pool.is_empty() && restarts <= RESTARTS_MAX {
             let Some(server) = self.start().await else { return };
@@ -154,7 +164,7 @@ impl Run<'_> {
                 let Some(case) = self.case(index) else { continue };
                 let (plan, server) = (self.plan.clone(), Arc::clone(server));
                 running.spawn(async move {
-                    if case.place == Place::Shared {
+                    if case.place.is_shared() {
                         (index, attempt(&plan, case, &server).await, true)
                     } else {
                         (index, on_its_own(&plan, case).await, false)
@@ -221,7 +231,7 @@ impl Run<'_> {
         let (kind, place) = match &self.plan.source {
             Source::Embedded => ("embedded", String::new()),
             Source::Attached { address, .. } => ("attach", address.to_string()),
-            Source::Program(words) => {
+            Source::Program { words, .. } => {
                 let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
                 ("exec", words.join(" "))
             }
@@ -319,14 +329,40 @@ async fn carry_out(
         let mut trial = Trial::new(case, target, settings, own);
         run(&mut trial).await
     });
-    match timeout(CASE_TIMEOUT, &mut task).await {
-        Err(_) => {
+    tokio::select! {
+        finding = overdue(trace) => {
             task.abort();
-            let expected = format!("an end within {} s", CASE_TIMEOUT.as_secs());
-            (Outcome::Timeout, Some(Finding { expected, actual: "none".to_owned() }))
+            (Outcome::Timeout, Some(finding))
         }
-        Ok(Ok(verdict)) => judge(verdict),
-        Ok(Err(error)) => {
+        ended = &mut task => judge_end(ended),
+    }
+}
+
+/// Waits until a case has heard nothing for too long, or has run for too long, and says which.
+async fn overdue(trace: &Trace) -> Finding {
+    let begin = Instant::now();
+    let (mut heard, mut since) = (trace.heard(), begin);
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let now = trace.heard();
+        if now != heard {
+            (heard, since) = (now, Instant::now());
+        }
+        if since.elapsed() >= SILENCE_MAX {
+            let expected = format!("something within {} s", SILENCE_MAX.as_secs());
+            return Finding { expected, actual: "nothing".to_owned() };
+        }
+        if begin.elapsed() >= CASE_MAX {
+            let expected = format!("an end within {} s", CASE_MAX.as_secs());
+            return Finding { expected, actual: "none, though something came".to_owned() };
+        }
+    }
+}
+
+fn judge_end(ended: Result<Verdict, JoinError>) -> (Outcome, Option<Finding>) {
+    match ended {
+        Ok(verdict) => judge(verdict),
+        Err(error) => {
             let actual = match error.try_into_panic() {
                 Ok(panic) => panic_text(panic.as_ref()),
                 Err(error) => error.to_string(),

@@ -311,6 +311,42 @@ impl Store for ShardedStore {
     }
 
     async fn apply(&self, now: Now, op: &Op, wakes: &mut Wakes) -> Result<Outcome, Reject> {
+        #[cfg(feature = "mutants")]
+        if is_torn(op) {
+            return self.carry_out_torn(now, op, wakes).await;
+        }
         self.carry_out(now, op, wakes)
+    }
+}
+
+/// Operations that a mutant takes apart: looked at under the lock, carried out under it again,
+/// with room for others in between.
+#[cfg(feature = "mutants")]
+fn is_torn(op: &Op) -> bool {
+    use edgewise_spec::mutant;
+
+    match op {
+        Op::Send { .. } => mutant!(CONNECTION_34, "two-acts"),
+        Op::Claim(_) => mutant!(CONNECTION_17, "two-acts"),
+        _ => false,
+    }
+}
+
+#[cfg(feature = "mutants")]
+impl ShardedStore {
+    async fn carry_out_torn(
+        &self,
+        now: Now,
+        op: &Op,
+        wakes: &mut Wakes,
+    ) -> Result<Outcome, Reject> {
+        use edgewise_spec::connection::{Guard, plan};
+
+        let (record, around) = self.load(now, op).await?;
+        let planned = plan(record.as_ref(), &around, op, now);
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        let planned = Plan { guard: Guard::None, ..planned };
+        let committed = self.commit(now, op, planned, around.slot, wakes).await;
+        committed.map_err(|Changed| Reject::Unavailable)?
     }
 }

@@ -45,7 +45,8 @@ pub const CASES: &[Case] = &[
             ERROR_2,
             ERROR_6
         ],
-        sequences
+        sequences,
+        long
     ),
     case!(
         "property/sequences-in-time",
@@ -176,15 +177,14 @@ async fn sequences_with_loss(t: &mut Trial) -> Verdict {
 }
 
 async fn histories(t: &mut Trial) -> Verdict {
-    let setting = setting(t, Powers::default()).await?;
-    let supply = wires(t);
     if let Some(data) = t.replay() {
         let record: concurrent::Record = serde_json::from_value(data.clone())
             .map_err(|error| Stop::harness(format!("the repro file: {error}")))?;
-        return concurrent::again(&supply, &setting, &record).await.map(drop);
+        return history_again(t, &record).await;
     }
+    let setting = setting(t, Powers::default()).await?;
     let histories = u64::from(t.cases()).div_ceil(4);
-    match concurrent::explore(supply, setting, t.seed(), histories, AT_ONCE / 2).await {
+    match concurrent::explore(wires(t), setting, t.seed(), histories, AT_ONCE / 2).await {
         Ok(calls) => {
             t.note(format!("{histories} histories, {calls} calls"));
             Ok(())
@@ -194,11 +194,47 @@ async fn histories(t: &mut Trial) -> Verdict {
             let data =
                 serde_json::to_value(&record).map_err(|error| Stop::harness(error.to_string()))?;
             let path = t.repro(data)?;
-            for call in &record.calls {
-                t.note(format!("{call:?}"));
-            }
-            let actual = format!("answers that no order explains ({})", path.display());
-            Err(Stop::fail("a linearizable history", actual))
+            let seen = contradiction(t, &record);
+            Err(Stop::fail(LINEARIZABLE, format!("{seen} ({})", path.display())))
         }
     }
+}
+
+/// What histories have to be.
+const LINEARIZABLE: &str = "a linearizable history";
+
+/// Judges what was recorded first, which is proof by itself whatever the server does now, and
+/// then carries out the script again.
+async fn history_again(t: &mut Trial, record: &concurrent::Record) -> Verdict {
+    let explained = record.is_linearizable()?;
+    let again = match setting(t, Powers::default()).await {
+        Ok(setting) => concurrent::again(&wires(t), &setting, &record.script).await,
+        Err(stop) => Err(stop),
+    };
+    let again = match again {
+        Err(stop) if explained => return Err(stop),
+        Err(stop) => format!("its script cannot be carried out again: {stop:?}"),
+        Ok(None) if explained => return Ok(()),
+        Ok(None) => format!("its script, {} times again, has one each time", concurrent::AGAIN),
+        Ok(Some(time)) => format!("its script has none when carried out again, time {time}"),
+    };
+    if explained {
+        return Err(Stop::fail(LINEARIZABLE, format!("the recorded one has an order; {again}")));
+    }
+    let seen = contradiction(t, record);
+    Err(Stop::fail(LINEARIZABLE, format!("as recorded, {seen}; {again}")))
+}
+
+/// Notes the calls that contradict one another, and says how many they are.
+fn contradiction(t: &Trial, record: &concurrent::Record) -> String {
+    for call in record.kept() {
+        t.note(format!("{call:?}"));
+    }
+    let (kept, all) = (record.kept().count(), record.calls.len());
+    let mut seen = format!("answers that no order explains: {kept} of {all} calls");
+    if let Some(delivered) = record.delivered.as_ref().filter(|_| record.core.end) {
+        t.note(format!("delivered in the end: {delivered:?}"));
+        seen.push_str(" and what was delivered in the end");
+    }
+    seen
 }

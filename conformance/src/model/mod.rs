@@ -21,6 +21,7 @@ pub use item::{
 
 use edgewise_proto::v1::RejectCode as Code;
 use judge::Refusal;
+use serde::{Deserialize, Serialize};
 
 /// Most changes of key that a request carries (spec/parameters.md, CHAIN_MAX).
 const CHAIN_MAX: usize = 3;
@@ -42,7 +43,7 @@ pub const IDLE_DAYS: [u32; 4] = [7, 30, 90, 365];
 pub const PART_DAYS: [u32; 4] = [1, 7, 21, 30];
 
 /// What the server under test described of itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Terms {
     /// The largest quota.
     pub quota_max: u32,

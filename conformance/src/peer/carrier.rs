@@ -1,7 +1,9 @@
 //! gRPC over HTTP/2, low enough to send and see anything: own length prefixes, trailers as they
 //! came, half-closes, resets, and a reader that can stop reading.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
@@ -355,6 +357,16 @@ impl Carrier {
                 Receiving::Over => return Heard::End(self.ending.clone()),
             }
         }
+    }
+
+    /// What has come already, without waiting for anything.
+    pub async fn received(&mut self) -> Option<Heard> {
+        let mut receive = pin!(self.receive());
+        poll_fn(|context| match receive.as_mut().poll(context) {
+            Poll::Ready(heard) => Poll::Ready(Some(heard)),
+            Poll::Pending => Poll::Ready(None),
+        })
+        .await
     }
 
     /// What comes next within `patience`.

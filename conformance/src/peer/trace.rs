@@ -23,6 +23,7 @@ struct Events {
     head: Vec<Event>,
     tail: VecDeque<Event>,
     dropped: u64,
+    heard: u64,
     streams: u32,
 }
 
@@ -55,6 +56,7 @@ impl Default for Trace {
             head: Vec::new(),
             tail: VecDeque::new(),
             dropped: 0,
+            heard: 0,
             streams: 0,
         })))
     }
@@ -72,6 +74,7 @@ impl Trace {
     /// Adds an event.
     pub fn push(&self, stream: u32, what: What) {
         let mut events = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        events.heard += u64::from(matches!(what, What::Received(_) | What::ReceivedRaw(_)));
         let event = Event { micros: events.begin.elapsed().as_micros(), stream, what };
         if events.head.len() < HEAD_MAX {
             events.head.push(event);
@@ -82,6 +85,12 @@ impl Trace {
             events.dropped += 1;
         }
         events.tail.push_back(event);
+    }
+
+    /// How often something came from the server.
+    #[must_use]
+    pub fn heard(&self) -> u64 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).heard
     }
 
     /// The events as lines: milliseconds, stream, direction, what.
@@ -119,10 +128,15 @@ mod tests {
         for n in 0..HEAD_MAX + TAIL_MAX + 10 {
             trace.push(1, What::Note(format!("event {n}.")));
         }
+        trace.push(1, What::Sent(Vec::new()));
+        assert_eq!(trace.heard(), 0);
+        trace.push(1, What::Received(Vec::new()));
+        trace.push(1, What::ReceivedRaw(String::new()));
+        assert_eq!(trace.heard(), 2);
         let lines = trace.lines();
         assert_eq!(lines.len(), HEAD_MAX + 1 + TAIL_MAX);
         assert!(lines[0].ends_with("event 0."));
-        assert!(lines[HEAD_MAX].contains("10 events left out"));
-        assert!(lines[HEAD_MAX + 1].ends_with(&format!("event {}.", HEAD_MAX + 10)));
+        assert!(lines[HEAD_MAX].contains("13 events left out"));
+        assert!(lines[HEAD_MAX + 1].ends_with(&format!("event {}.", HEAD_MAX + 13)));
     }
 }

@@ -21,6 +21,7 @@ impl Line {
     fn of(case: &Case) -> Self {
         let place = match case.place {
             Place::Shared => "shared",
+            Place::Long => "long",
             Place::Alone => "alone",
             Place::Quiet => "quiet",
         };

@@ -14,6 +14,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::outcome::Exit;
+use crate::target::START_SECONDS;
 
 /// Judges an implementation of Edgewise by what it sends.
 ///
@@ -77,6 +78,9 @@ struct ServerOptions {
     /// standard output when it is ready.
     #[arg(long, value_name = "COMMAND")]
     exec: Option<OsString>,
+    /// Seconds within which the program has to be ready.
+    #[arg(long, value_name = "N", default_value_t = START_SECONDS)]
+    start_seconds: u64,
     /// The attached server offers ConformanceControl.
     #[arg(long, requires = "attach")]
     control: bool,
@@ -178,7 +182,14 @@ async fn dispatch(cli: Cli) -> Result<Exit, Usage> {
 }
 
 fn embedded(options: RunOptions) -> ServerOptions {
-    ServerOptions { attach: None, exec: None, control: false, access_password: None, options }
+    ServerOptions {
+        attach: None,
+        exec: None,
+        start_seconds: START_SECONDS,
+        control: false,
+        access_password: None,
+        options,
+    }
 }
 
 /// How many things to do side by side: cases wait more than they work.

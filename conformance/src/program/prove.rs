@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
@@ -15,7 +15,7 @@ use crate::mutants::{self, Mutant};
 use crate::outcome::{Exit, Outcome};
 use crate::report::CaseReport;
 use crate::runner::{self, Plan};
-use crate::target::Source;
+use crate::target::{START_SECONDS, Source};
 use crate::trial::Settings;
 
 /// Seed of every run: a proof is the same each time.
@@ -118,7 +118,8 @@ fn show(bar: &Bar, one: &Trialled) {
 async fn try_one(mutant: &'static Mutant, case: &'static Case, program: PathBuf) -> Trialled {
     let words = vec![program.into(), "serve".into(), "--mutant".into(), mutant.id.into()];
     let begin = Instant::now();
-    let ran = runner::run(&plan(vec![case], Source::Program(words), 1), &mut ()).await;
+    let source = Source::Program { words, within: Duration::from_secs(START_SECONDS) };
+    let ran = runner::run(&plan(vec![case], source, 1), &mut ()).await;
     let missing = || CaseReport::plain(case.id, case.requirements(), Outcome::Notrun);
     let report = ran
         .cases

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::progress::Bar;
 use super::{ServerOptions, Usage, jobs, select};
@@ -13,7 +13,7 @@ use crate::expectations::Expectations;
 use crate::outcome::Exit;
 use crate::report::Report;
 use crate::runner::{self, Plan};
-use crate::target::Source;
+use crate::target::{START_SECONDS, Source};
 use crate::trial::Settings;
 use crate::{cases, clauses, repro, tree};
 
@@ -132,10 +132,12 @@ fn source(options: &ServerOptions) -> Result<(Source, String), Usage> {
     if let Some(command) = &options.exec {
         let words = vec!["sh".into(), "-c".into(), command.clone()];
         let text = command.to_string_lossy().replace('\'', "'\\''");
-        return Ok((
-            Source::Program(words),
-            format!("edgewise-conformance server --exec '{text}'"),
-        ));
+        let mut rerun = format!("edgewise-conformance server --exec '{text}'");
+        if options.start_seconds != START_SECONDS {
+            let _ = write!(rerun, " --start-seconds {}", options.start_seconds);
+        }
+        let within = Duration::from_secs(options.start_seconds);
+        return Ok((Source::Program { words, within }, rerun));
     }
     Ok((Source::Embedded, "edgewise-conformance".to_owned()))
 }

@@ -5,6 +5,7 @@
 //! a row without waiting, so that many are in flight. What was delivered in the end is part of
 //! what the order has to explain.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -16,13 +17,13 @@ use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
 use super::Supply;
-use super::history::{Call, explain};
+use super::history::{Call, Core, core, explain};
 use super::resolve::Cast;
 use super::sequence::Setting;
 use super::target::Target;
 use super::wire::{Book, Wire, Wires};
 use crate::model::{
-    Answer, Attach, Change, Class, Create, Event, Key, Request, Role, State, World,
+    Answer, Attach, Change, Class, Create, Event, Hour, Key, Request, Role, State, Terms, World,
 };
 use crate::peer::Link;
 use crate::verdict::Stop;
@@ -31,6 +32,8 @@ use crate::verdict::Stop;
 const RECIPIENT: usize = 0;
 /// Most calls of one link.
 const CALLS: usize = 8;
+/// How often the script of a recorded history is carried out again.
+pub const AGAIN: usize = 20;
 /// How long an answer may take before its call counts as still in flight.
 const IN_FLIGHT: Duration = Duration::from_secs(2);
 
@@ -62,16 +65,50 @@ pub struct Script {
     pub links: Vec<Vec<Step>>,
 }
 
-/// A history that no order explains.
+/// A history that no order explains, with all it takes to judge it again without a server.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
     /// What was to be done.
     pub script: Script,
+    /// What the server described of itself.
+    pub terms: Terms,
+    /// The server's hour.
+    pub hour: Hour,
     /// What was done, and answered.
     pub calls: Vec<Call>,
-    /// Sequences and parts delivered in the end.
-    pub delivered: Vec<(u64, u32)>,
+    /// Sequences and parts delivered in the end, if that can be told.
+    pub delivered: Option<Vec<(u64, u32)>>,
+    /// What contradicts itself.
+    pub core: Core,
+}
+
+impl Record {
+    /// The calls that contradict one another, and those that handed in what was delivered if that
+    /// is part of it.
+    pub fn kept(&self) -> impl Iterator<Item = &Call> {
+        let delivered = self.delivered.iter().flatten().filter(|_| self.core.end);
+        let parts: HashSet<u32> = delivered.map(|(_, part)| *part).collect();
+        let calls = self.calls.iter().enumerate();
+        let kept = calls.filter(move |(place, call)| {
+            let handed_in = match &call.request {
+                Request::Send { part, .. } => parts.contains(part),
+                _ => false,
+            };
+            handed_in || self.core.calls.contains(place)
+        });
+        kept.map(|(_, call)| call)
+    }
+
+    /// Whether there is an order that explains what was recorded. Needs no server.
+    ///
+    /// # Errors
+    /// [`Stop::Harness`] where the script makes no sense.
+    pub fn is_linearizable(&self) -> Result<bool, Stop> {
+        let stage = Stage::of(self.terms, self.hour, &self.script)?;
+        let agrees = |world: &World| stage.agrees(world, self.delivered.as_deref());
+        Ok(explain(&stage.world, &self.calls, agrees).is_some())
+    }
 }
 
 /// Why a run ended before its end.
@@ -83,12 +120,25 @@ pub enum Ended {
     Stopped(Stop),
 }
 
+/// Sends as senders make them, mostly one submission after the other from 0 on: so two senders
+/// meet in the same ones.
+fn sends() -> impl Strategy<Value = Vec<Step>> {
+    let other = prop_oneof![4 => Just(None), 1 => (0..5_u64).prop_map(Some)];
+    prop::collection::vec(other, 1..CALLS).prop_map(|others| {
+        let numbered = (0..).zip(others);
+        numbered.map(|(next, other)| Step::Send(other.unwrap_or(next))).collect()
+    })
+}
+
 fn script() -> impl Strategy<Value = Script> {
-    let send = || prop::collection::vec((0..5_u64).prop_map(Step::Send), 1..CALLS);
-    let rotating = prop_oneof![
-        6 => (0..5_u64).prop_map(Step::Send),
-        1 => any::<bool>().prop_map(Step::Rotate),
-    ];
+    // The second sender may change the key somewhere between.
+    let change = prop::option::weighted(0.3, (0..CALLS, any::<bool>()));
+    let rotating = (sends(), change).prop_map(|(mut steps, change)| {
+        if let Some((place, other)) = change {
+            steps.insert(place.min(steps.len()), Step::Rotate(other));
+        }
+        steps
+    });
     let recipient = prop_oneof![
         4 => Just(Step::Suspend),
         4 => Just(Step::Resume),
@@ -96,12 +146,13 @@ fn script() -> impl Strategy<Value = Script> {
         1 => Just(Step::Delete),
     ];
     let recipient = prop::collection::vec(recipient, 1..CALLS);
-    let sends = (any::<bool>(), recipient, send(), prop::collection::vec(rotating, 1..CALLS))
-        .prop_map(|(in_a_row, recipient, one, other)| Script {
+    let sends = (any::<bool>(), recipient, sends(), rotating).prop_map(
+        |(in_a_row, recipient, one, other)| Script {
             open: false,
             in_a_row,
             links: vec![recipient, one, other],
-        });
+        },
+    );
     let claim = || prop::collection::vec(Just(Step::Claim), 1..3);
     // Not in a row: nothing orders requests that name no handle.
     let claims = (claim(), claim(), claim()).prop_map(|(a, b, c)| Script {
@@ -145,20 +196,24 @@ pub async fn explore(
     Ok(calls)
 }
 
-/// Judges a recorded history again, and carries out its script once more.
-///
-/// A recorded history that no order explains is proof by itself.
+/// Carries out the script of a recorded history again, up to [`AGAIN`] times, since what happens
+/// at once need not happen in the same way; returns the first time that no order explains.
 ///
 /// # Errors
-/// [`Stop::Fail`] in both cases.
-pub async fn again(supply: &Wires, setting: &Setting, record: &Record) -> Result<u64, Stop> {
-    match once(supply, setting, &record.script).await {
-        Ok(calls) => Ok(calls),
-        Err(Ended::Stopped(stop)) => Err(stop),
-        Err(Ended::Found(_)) => {
-            Err(Stop::fail("a linearizable history", "answers that no order explains"))
+/// What kept it from being carried out.
+pub async fn again(
+    supply: &Wires,
+    setting: &Setting,
+    script: &Script,
+) -> Result<Option<usize>, Stop> {
+    for time in 1..=AGAIN {
+        match once(supply, setting, script).await {
+            Ok(_) => {}
+            Err(Ended::Stopped(stop)) => return Err(stop),
+            Err(Ended::Found(_)) => return Ok(Some(time)),
         }
     }
+    Ok(None)
 }
 
 fn generate(seed: u64, number: u64) -> Result<Script, Ended> {
@@ -172,59 +227,85 @@ fn generate(seed: u64, number: u64) -> Result<Script, Ended> {
     tree.map(|tree| tree.current()).map_err(|why| Ended::Stopped(Stop::harness(why.to_string())))
 }
 
-/// The world before the calls, and what they are about.
+/// The world before the calls, how it comes about, and what the calls are about.
 struct Stage {
     world: World,
     create: Create,
     handles: Vec<u32>,
     spare: Vec<Key>,
+    /// On which link what is asked first, and the answer.
+    prelude: Vec<(usize, Request, Option<Answer>)>,
+}
+
+impl Stage {
+    /// The same for the same terms, hour and script.
+    fn of(terms: Terms, hour: Hour, script: &Script) -> Result<Self, Stop> {
+        let mut world = World::new(terms, hour);
+        let mut cast = Cast::default();
+        let state = if script.open { State::Open } else { State::Claimed };
+        let create = cast.new_connection(Class::Medium, state, hour);
+        let spare = (0..6).map(|_| cast.fresh_key(1, hour)).collect();
+        let handles = vec![0; script.links.len()];
+        let mut asked = vec![(RECIPIENT, Request::Create(Box::new(create.clone())))];
+        for link in 0..script.links.len() {
+            world.open(Class::Medium);
+            let role = role_of(link);
+            let key = if role == Role::Recipient { Some(create.key) } else { create.sender };
+            if !script.open {
+                let key =
+                    key.ok_or_else(|| Stop::harness("a claimed connection without a sender"))?;
+                asked.push((link, attach(role, &create, key)));
+            }
+        }
+        let prelude = asked.into_iter().map(|(link, request)| {
+            let answer = world.handle(link, &request).answer;
+            (link, request, answer)
+        });
+        let prelude = prelude.collect();
+        Ok(Self { world, create, handles, spare, prelude })
+    }
+
+    /// Whether a world holds what was delivered in the end.
+    fn agrees(&self, world: &World, delivered: Option<&[(u64, u32)]>) -> bool {
+        let Some(delivered) = delivered else { return true };
+        let record = world.records().get(&self.create.name);
+        let parts = record.into_iter().flat_map(|record| &record.parts);
+        parts.map(|part| (part.sequence, part.part)).eq(delivered.iter().copied())
+    }
 }
 
 async fn once(supply: &Wires, setting: &Setting, script: &Script) -> Result<u64, Ended> {
     let mut wire = supply.supply().await.map_err(Ended::Stopped)?;
-    let stage = prepare(&mut wire, setting, script).await.map_err(Ended::Stopped)?;
+    let (terms, hour) = (setting.terms, wire.hour());
+    let stage = Stage::of(terms, hour, script).map_err(Ended::Stopped)?;
+    prepare(&mut wire, &stage).await.map_err(Ended::Stopped)?;
     let calls = perform(&mut wire, &stage, script).await.map_err(Ended::Stopped)?;
     let delivered = collect(&mut wire, &stage, &calls).await.map_err(Ended::Stopped)?;
-    let name = stage.create.name;
-    let agrees = |world: &World| {
-        let Some(delivered) = &delivered else { return true };
-        let record = world.records().get(&name);
-        let parts = record.into_iter().flat_map(|record| &record.parts);
-        parts.map(|part| (part.sequence, part.part)).eq(delivered.iter().copied())
-    };
+    let agrees = |world: &World| stage.agrees(world, delivered.as_deref());
     if explain(&stage.world, &calls, agrees).is_none() {
-        let (script, delivered) = (script.clone(), delivered.unwrap_or_default());
-        return Err(Ended::Found(Box::new(Record { script, calls, delivered })));
+        let core = core(&stage.world, &calls, agrees);
+        let script = script.clone();
+        return Err(Ended::Found(Box::new(Record { script, terms, hour, calls, delivered, core })));
     }
     Ok(calls.len() as u64)
 }
 
-/// Makes the connection and attaches the three links.
-async fn prepare(wire: &mut Wire, setting: &Setting, script: &Script) -> Result<Stage, Stop> {
-    let hour = wire.hour();
-    let mut world = World::new(setting.terms, hour);
-    let mut cast = Cast::default();
-    let state = if script.open { State::Open } else { State::Claimed };
-    let create = cast.new_connection(Class::Medium, state, hour);
-    let spare = (0..6).map(|_| cast.fresh_key(1, hour)).collect();
-    for _ in &script.links {
+/// Opens the links, makes the connection and attaches, as the model says.
+async fn prepare(wire: &mut Wire, stage: &Stage) -> Result<(), Stop> {
+    for _ in &stage.handles {
         wire.open(Class::Medium).await?;
-        world.open(Class::Medium);
     }
-    let mut stage = Stage { world, create: create.clone(), handles: Vec::new(), spare };
-    must(wire, &mut stage.world, RECIPIENT, &Request::Create(Box::new(create.clone()))).await?;
-    for link in 0..script.links.len() {
-        stage.handles.push(0);
-        if script.open {
-            continue;
+    for (link, request, must) in &stage.prelude {
+        let answer = wire.request(*link, request).await?;
+        let same = match (must, &answer) {
+            (Some(Answer::Attached { .. }), Some(Answer::Attached { .. })) => true,
+            _ => *must == answer,
+        };
+        if !same {
+            return Err(Stop::fail(format!("{must:?}"), format!("{answer:?}")));
         }
-        let role = role_of(link);
-        let key = if role == Role::Recipient { Some(create.key) } else { create.sender };
-        let key = key.ok_or_else(|| Stop::harness("a claimed connection without a sender"))?;
-        let attach = attach(role, &create, key);
-        must(wire, &mut stage.world, link, &attach).await?;
     }
-    Ok(stage)
+    Ok(())
 }
 
 fn attach(role: Role, create: &Create, key: Key) -> Request {
@@ -235,22 +316,6 @@ fn attach(role: Role, create: &Create, key: Key) -> Request {
 
 const fn role_of(link: usize) -> Role {
     if link == RECIPIENT { Role::Recipient } else { Role::Sender }
-}
-
-/// A request that the model and the server must agree on.
-async fn must(
-    wire: &mut Wire,
-    world: &mut World,
-    link: usize,
-    request: &Request,
-) -> Result<(), Stop> {
-    let must = world.handle(link, request).answer;
-    let answer = wire.request(link, request).await?;
-    let same = match (&must, &answer) {
-        (Some(Answer::Attached { .. }), Some(Answer::Attached { .. })) => true,
-        _ => must == answer,
-    };
-    if same { Ok(()) } else { Err(Stop::fail(format!("{must:?}"), format!("{answer:?}"))) }
 }
 
 /// All links at once. Times are taken from one counter: what was answered before something was

@@ -35,21 +35,69 @@ pub fn explain(start: &World, calls: &[Call], end: impl Fn(&World) -> bool) -> O
     if calls.len() > CALLS_MAX {
         return None;
     }
-    let mut search = Search { calls, end, seen: HashSet::new(), order: Vec::new() };
+    let mut search = Search::new(calls, 0, usize::MAX, end);
     search.from(start, 0).then_some(search.order)
 }
 
+/// The part of a history that no order explains by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Core {
+    /// Places of the calls whose answers contradict one another.
+    pub calls: Vec<usize>,
+    /// Whether that takes what the end was like.
+    pub end: bool,
+}
+
+/// The smallest part of a history without an order that still has none.
+///
+/// A call that is left out may have taken effect in its time, or never, whatever its answer was:
+/// so the contradiction that remains is one of the whole history too. Where a search for it would
+/// take too long, the call stays.
+pub fn core(start: &World, calls: &[Call], end: impl Fn(&World) -> bool) -> Core {
+    let contradicts = |left_out: u32, with_end: bool| {
+        let end = |world: &World| !with_end || end(world);
+        !Search::new(calls, left_out, STATES_MAX, end).from(start, 0)
+    };
+    let with_end = !contradicts(0, false);
+    let mut left_out = 0;
+    // Leaving out more only allows more orders: one round is enough.
+    for place in (0..calls.len().min(CALLS_MAX)).rev() {
+        let more = left_out | (1 << place);
+        if contradicts(more, with_end) {
+            left_out = more;
+        }
+    }
+    let kept = (0..calls.len()).filter(|place| !is_in(left_out, *place));
+    Core { calls: kept.collect(), end: with_end }
+}
+
+/// Most states of one search for a smaller history.
+const STATES_MAX: usize = 50_000;
+
 struct Search<'a, F> {
     calls: &'a [Call],
+    /// Those that may have taken effect or not, whatever they were answered.
+    left_out: u32,
+    /// Most states to be seen; beyond them everything counts as explained.
+    states_max: usize,
     end: F,
     seen: HashSet<(u32, World)>,
     order: Vec<usize>,
 }
 
-impl<F: Fn(&World) -> bool> Search<'_, F> {
+impl<'a, F: Fn(&World) -> bool> Search<'a, F> {
+    fn new(calls: &'a [Call], left_out: u32, states_max: usize, end: F) -> Self {
+        Self { calls, left_out, states_max, end, seen: HashSet::new(), order: Vec::new() }
+    }
+
     fn from(&mut self, world: &World, done: u32) -> bool {
-        let answered = self.calls.iter().enumerate().filter(|(_, call)| call.answered.is_some());
-        if answered.into_iter().all(|(place, _)| is_in(done, place)) && (self.end)(world) {
+        let must = self.calls.iter().enumerate().filter(|(_, call)| call.answered.is_some());
+        let mut must = must.filter(|(place, _)| !is_in(self.left_out, *place));
+        if must.all(|(place, _)| is_in(done, place)) && (self.end)(world) {
+            return true;
+        }
+        if self.seen.len() >= self.states_max {
             return true;
         }
         if !self.seen.insert((done, world.clone())) {
@@ -61,8 +109,12 @@ impl<F: Fn(&World) -> bool> Search<'_, F> {
             }
             let mut after = world.clone();
             let answer = after.handle(call.link, &call.request).answer;
-            let given = call.answered.as_ref().map(|(_, answer)| answer);
+            let given = call.answered.as_ref().filter(|_| !is_in(self.left_out, place));
+            let given = given.map(|(_, answer)| answer);
             if given.is_some() && given != answer.as_ref() {
+                continue;
+            }
+            if is_in(self.left_out, place) && after == *world {
                 continue;
             }
             self.order.push(place);
@@ -76,12 +128,20 @@ impl<F: Fn(&World) -> bool> Search<'_, F> {
 
     /// Nothing that is not done was answered before this was made, or stands before it on its link.
     fn may_be_next(&self, place: usize, call: &Call, done: u32) -> bool {
-        self.calls.iter().enumerate().all(|(other, earlier)| {
-            let answered_before = earlier.answered.as_ref().is_some_and(|(at, _)| *at < call.made);
-            let stands_before = earlier.link == call.link && other < place;
-            is_in(done, other) || !(answered_before || stands_before)
+        self.calls.iter().enumerate().all(|(other, there)| {
+            if is_in(done, other) {
+                // What may take effect or not does so in its time.
+                return !is_in(self.left_out, place) || !before((place, call), (other, there));
+            }
+            is_in(self.left_out, other) || !before((other, there), (place, call))
         })
     }
+}
+
+/// Whether one call was over before the other was made, or stands before it on its link.
+fn before((place, call): (usize, &Call), (other, there): (usize, &Call)) -> bool {
+    let answered = call.answered.as_ref().is_some_and(|(at, _)| *at < there.made);
+    answered || (call.link == there.link && place < other)
 }
 
 const fn is_in(done: u32, place: usize) -> bool {
@@ -175,6 +235,41 @@ mod tests {
         assert_eq!(explain(&world(), &before, |_| true), None, "refused before the suspend");
         let after = [suspend(0, 1), send(1, 0, 2, 3, Answer::Done)];
         assert_eq!(explain(&world(), &after, |_| true), None, "accepted after it");
+    }
+
+    #[test]
+    fn a_core_is_what_contradicts_itself() {
+        let done = |link, submission, at| send(link, submission, at, at + 1, Answer::Done);
+        // Two parts under submission 1, among calls that have nothing to do with it.
+        let mut calls = vec![done(1, 0, 0)];
+        calls.push(send(1, 1, 2, 5, Answer::Done));
+        calls.push(send(2, 1, 3, 4, Answer::Done));
+        calls.extend([done(1, 2, 6), done(2, 3, 8), done(1, 0, 10)]);
+        let kept = |wanted: &'static [u32]| move |world: &World| parts(world) == wanted;
+        assert!(explain(&world(), &calls, kept(&[100, 201, 102, 203])).is_some());
+        let twice = kept(&[100, 101, 201, 102, 203]);
+        assert_eq!(explain(&world(), &calls, twice), None);
+        // What was delivered contradicts by itself: only one of two parts can be kept.
+        assert_eq!(core(&world(), &calls, twice), Core { calls: vec![], end: true });
+        // A gap that names a submission from before: the Done that came earlier is needed.
+        let calls = [done(1, 0, 0), done(1, 1, 2), send(2, 2, 4, 5, gap(0)), done(1, 2, 6)];
+        assert_eq!(explain(&world(), &calls, |_| true), None);
+        let core = core(&world(), &calls, |_| true);
+        assert!(!core.end);
+        assert!(core.calls == [0, 2] || core.calls == [1, 2], "{core:?}");
+    }
+
+    #[test]
+    fn what_is_left_out_took_effect_in_its_time_or_never() {
+        let calls = [send(1, 0, 0, 1, Answer::Done), send(2, 1, 2, 3, Answer::Done)];
+        let search = |left_out| Search::new(&calls, left_out, usize::MAX, |_: &World| true);
+        assert!(search(0b01).from(&world(), 0), "it took effect");
+        let late = [send(2, 1, 0, 1, Answer::Done), send(1, 0, 2, 3, Answer::Done)];
+        let mut search = Search::new(&late, 0b10, usize::MAX, |_: &World| true);
+        assert!(!search.from(&world(), 0), "too late for what was answered before");
+        let never = [send(1, 0, 0, 1, Answer::Done), send(2, 0, 2, 3, gap(0))];
+        let mut search = Search::new(&never, 0b10, usize::MAX, |_: &World| true);
+        assert!(search.from(&world(), 0), "whatever it was answered");
     }
 
     #[test]

@@ -14,8 +14,6 @@ use tokio::time::timeout;
 
 use super::source::StartFault;
 
-/// How long a program may take until it is ready.
-const START: Duration = Duration::from_secs(30);
 /// Longest ServerReady; anything longer is text on the wrong stream.
 const READY_MAX: usize = 64 * 1024;
 /// Lines of standard error kept as evidence.
@@ -36,13 +34,14 @@ type Lines = Arc<Mutex<VecDeque<String>>>;
 type Stray = Arc<Mutex<Vec<u8>>>;
 
 impl Program {
-    /// Starts a program and waits until it is ready.
+    /// Starts a program and waits until it is ready, no longer than `within`.
     ///
     /// # Errors
     /// [`StartFault`] with the evidence.
     pub async fn start(
         mut command: Command,
         start: &ServerStart,
+        within: Duration,
     ) -> Result<(Self, ServerReady), StartFault> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.kill_on_drop(true);
@@ -63,11 +62,11 @@ impl Program {
         // A program that does not read is caught by what it does not answer.
         let _ = stdin.write_all(&[&length[..], &message].concat()).await;
         let _ = stdin.flush().await;
-        let read = timeout(START, read_ready(stdout)).await;
+        let read = timeout(within, read_ready(stdout)).await;
         let program = program(child, Some(stdin));
         match read {
             Err(_) => Err(StartFault::Silent {
-                seconds: START.as_secs(),
+                seconds: within.as_secs(),
                 evidence: program.evidence().await,
             }),
             Ok(Err(NotReady::Stray(bytes))) => Err(StartFault::Stray(bytes)),

@@ -27,6 +27,9 @@ pub use source::{Server, Source, StartFault, Variant};
 /// Connections that a server keeps at most when a case is about a full one.
 pub const FULL_CONNECTIONS: u32 = 4;
 
+/// Seconds within which a program is usually to be ready.
+pub const START_SECONDS: u64 = 30;
+
 /// The password that the suite chooses for servers it starts.
 pub const ACCESS_PASSWORD: &str = "conformance password";
 

@@ -3,6 +3,7 @@
 
 use std::ffi::OsString;
 use std::sync::Arc;
+use std::time::Duration;
 
 use edgewise_proto::conformance::v1::{ClockMode, ServerLimits, ServerReady, ServerStart};
 use edgewise_spec::constants::SPEC_REVISION;
@@ -29,8 +30,13 @@ pub enum Source {
         /// Its access password.
         password: Option<String>,
     },
-    /// A program that speaks ServerStart and ServerReady: file name and arguments.
-    Program(Vec<OsString>),
+    /// A program that speaks ServerStart and ServerReady.
+    Program {
+        /// File name and arguments.
+        words: Vec<OsString>,
+        /// How long it may take until it is ready.
+        within: Duration,
+    },
 }
 
 /// What a server is asked to be beside the usual.
@@ -128,13 +134,14 @@ impl Source {
                 );
                 Ok(Server { target: Arc::new(target.map_err(ready_fault)?), hold: Hold::Attached })
             }
-            Self::Program(words) => {
+            Self::Program { words, within } => {
                 let (first, rest) = words
                     .split_first()
                     .ok_or_else(|| StartFault::Spawn("an empty command".to_owned()))?;
                 let mut command = Command::new(first);
                 command.args(rest);
-                let (program, ready) = Program::start(command, &variant.start(seed)).await?;
+                let (program, ready) =
+                    Program::start(command, &variant.start(seed), *within).await?;
                 let target = read_ready(&ready, variant)?;
                 Ok(Server { target, hold: Hold::Program(Box::new(program)) })
             }

@@ -8,5 +8,6 @@
 )]
 
 mod house;
+mod plug;
 mod run;
 mod trace;

@@ -49,7 +49,8 @@ impl BlockSealer {
             return Err(Misuse::BlockLength(len));
         }
         let (text, tag) = split(block).ok_or(Misuse::BlockLength(len))?;
-        *tag = self.0.next(|sealer, nonce| sealer.seal(nonce, &[], text));
+        let ratchets = !mutant!(LINK_28, "sealed-under-one-key");
+        *tag = self.0.next(ratchets, |sealer, nonce| sealer.seal(nonce, &[], text));
         Ok(())
     }
 
@@ -78,7 +79,8 @@ impl BlockOpener {
         require!(FRAME_2, whole, LinkEnd::Ours(GoodbyeCode::BlockLength));
         let refused = LinkEnd::Ours(GoodbyeCode::BlockSeal);
         let (text, tag) = split(block).ok_or(refused)?;
-        let opened = self.0.next(|sealer, nonce| sealer.open(nonce, &[], text, tag));
+        let ratchets = !mutant!(LINK_28, "opened-under-one-key");
+        let opened = self.0.next(ratchets, |sealer, nonce| sealer.open(nonce, &[], text, tag));
         // LINK-40: the same rule at a client.
         require!(LINK_27, opened.is_ok(), refused);
         Ok(())
@@ -111,10 +113,10 @@ impl Direction {
     }
 
     /// Uses the key and the nonce of the next block, once.
-    fn next<T>(&mut self, act: impl FnOnce(&Sealer, &[u8; 12]) -> T) -> T {
+    fn next<T>(&mut self, ratchets: bool, act: impl FnOnce(&Sealer, &[u8; 12]) -> T) -> T {
         let n = self.count;
         // LINK-28
-        if n > 0 && n.is_multiple_of(RATCHET_FRAMES) && !mutant!(LINK_28, "no-ratchet") {
+        if n > 0 && n.is_multiple_of(RATCHET_FRAMES) && ratchets {
             self.key = ratchet(self.suite, &self.key, n);
             self.sealer = Sealer::new(self.suite, &self.key);
         }

@@ -6,6 +6,7 @@ use edgewise_proto::v1::{self, GoodbyeCode, RejectCode, item::Body};
 use edgewise_spec::constants::{
     LINK_WINDOW_BYTES, REQUESTS_MAX, WINDOW_BYTES_MAX, WINDOW_PARTS_MAX,
 };
+use tokio::time::timeout;
 
 use crate::case::{Case, case};
 use crate::peer::{Class, Pair, Role};
@@ -81,8 +82,7 @@ const UNREAD: u32 = 16;
 async fn takes_while_not_taken(t: &mut Trial) -> Verdict {
     let mut pair = with_parts(t, UNREAD).await?;
     let tag = subscribe_blindly(&mut pair).await?;
-    // 3 MiB: more than any buffer on the way.
-    for _ in 0..200 {
+    for _ in 0..BEYOND_BUFFERS {
         pair.recipient.send_items(&[]).await?;
     }
     pair.recipient.answer(tag).await?.subscribed()?;
@@ -92,13 +92,23 @@ async fn takes_while_not_taken(t: &mut Trial) -> Verdict {
     pair.recipient.finish().await
 }
 
+/// Blocks of class large that are more than any buffers on the way hold: 3 MiB. So are the blocks
+/// of their Results where each asks for half of what may be unanswered.
+const BEYOND_BUFFERS: usize = 200;
+/// How long a server may take no block until it counts as one that has ended the link.
+const TAKES_WITHIN: Duration = Duration::from_secs(2);
+
+/// Whatever the carrier still takes of the Results, it cannot take them all: nothing is read until
+/// the server has taken all requests, or takes no more of them since the link is over.
 async fn flood(t: &mut Trial) -> Verdict {
     let mut pair = with_parts(t, UNREAD).await?;
     subscribe_blindly(&mut pair).await?;
-    // Until the carrier is full, results may still go out with the parts.
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    for _ in 0..UNREAD {
-        pair.recipient.post_all(vec![harmless(); REQUESTS_MAX / 2]).await?;
+    for _ in 0..BEYOND_BUFFERS {
+        let requests = pair.recipient.post_all(vec![harmless(); REQUESTS_MAX / 2]);
+        match timeout(TAKES_WITHIN, requests).await {
+            Ok(posted) => drop(posted?),
+            Err(_) => break,
+        }
     }
     pair.recipient.goodbye(GoodbyeCode::TooManyRequests).await?;
     let part = t.part(Class::Large);

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use edgewise_proto::v1::{self, RejectCode, item::Body};
 use edgewise_spec::constants::{HALF_OPEN_MAX, HELLO_SECONDS};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
 
 use crate::case::{Case, case};
 use crate::peer::{Address, Carrier, Class, Heard, Http, OPEN, PATIENCE, Trace};
@@ -105,21 +104,21 @@ async fn refused_of(opened: &mut [(Http, Vec<Carrier>)], begin: Instant) -> Resu
             if over.contains(&carrier.number()) {
                 continue;
             }
-            match timeout(Duration::ZERO, carrier.receive()).await {
-                Err(_) => continue,
-                Ok(Heard::End(ending))
+            match carrier.received().await {
+                None => continue,
+                Some(Heard::End(ending))
                     if ending.status == Some(RESOURCE_EXHAUSTED) && ending.message.is_empty() =>
                 {
                     refused += 1;
                 }
-                Ok(Heard::End(_)) if begin.elapsed().as_secs() >= HELLO_SECONDS - 1 => {
+                Some(Heard::End(_)) if begin.elapsed().as_secs() >= HELLO_SECONDS - 1 => {
                     return Ok(refused);
                 }
-                Ok(Heard::End(ending)) => {
+                Some(Heard::End(ending)) => {
                     let expected = "bare status RESOURCE_EXHAUSTED (8), or none";
                     return Err(Stop::fail(expected, ending.to_string()));
                 }
-                Ok(Heard::Message(_)) => return Err(Stop::fail("no block", "a block")),
+                Some(Heard::Message(_)) => return Err(Stop::fail("no block", "a block")),
             }
             over.insert(carrier.number());
         }

@@ -1,0 +1,186 @@
+//! The program against servers that it does not hold itself: attached ones, programs that do not
+//! do as they should, and expectations of a file.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use edgewise_server::config::{Config, Tls};
+use edgewise_server::{Clock, Running, Server};
+use edgewise_spec::link::IdentityKey;
+use serde_json::Value;
+use tokio::runtime::Runtime;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_edgewise-conformance");
+
+/// What a run of the program came to.
+struct Told {
+    exit: Option<i32>,
+    text: String,
+    report: Value,
+}
+
+/// `edgewise-conformance server …`, with its report.
+fn server(folder: &Path, args: &[&str]) -> Told {
+    let report = folder.join("report.json");
+    let output = Command::new(PROGRAM)
+        .current_dir(folder)
+        .args(["server", "--report"])
+        .arg(format!("json={}", report.display()))
+        .args(args)
+        .output()
+        .unwrap();
+    let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+    let text = text.concat();
+    let report = std::fs::read_to_string(&report).unwrap_or_else(|_| panic!("no report: {text}"));
+    Told { exit: output.status.code(), text, report: serde_json::from_str(&report).unwrap() }
+}
+
+impl Told {
+    fn case(&self, id: &str) -> &Value {
+        let cases = self.report["cases"].as_array().unwrap();
+        cases
+            .iter()
+            .find(|case| case["id"] == id)
+            .unwrap_or_else(|| panic!("no {id}: {}", self.text))
+    }
+
+    fn outcome(&self, id: &str) -> &str {
+        self.case(id)["outcome"].as_str().unwrap()
+    }
+
+    fn actual(&self, id: &str) -> &str {
+        self.case(id)["actual"].as_str().unwrap_or_default()
+    }
+}
+
+/// The reference server on a port of its own, without control.
+fn running(tls: Option<Tls>) -> (Runtime, Running) {
+    let runtime = Runtime::new().unwrap();
+    let seed = IdentityKey::from_seed(&[7; 32]);
+    let config = Config { tls, ..Config::ephemeral(seed) };
+    let running = runtime.block_on(Server::bind(config, Clock::system())).unwrap();
+    (runtime, running)
+}
+
+/// A script around the reference server, which has the suite's standard input.
+fn script(before: &str, behind: &str) -> String {
+    format!("{before} {PROGRAM} serve <&0 {behind}")
+}
+
+const FEW: [&str; 6] =
+    ["--case", "link/describe*", "--case", "connection/send", "--case", "link/life-is-over"];
+
+#[test]
+fn a_server_that_runs_is_judged_with_tls_and_without() {
+    for tls in [None, Some(Tls::SelfSigned)] {
+        let folder = tempfile::tempdir().unwrap();
+        let (_runtime, running) = running(tls.clone());
+        let address = running.address.to_string();
+        assert_eq!(address.ends_with("?tls=off"), tls.is_none(), "{address}");
+        let told = server(folder.path(), &[&["--attach", &address][..], &FEW].concat());
+        assert_eq!(told.exit, Some(0), "{}", told.text);
+        assert_eq!(told.report["target"]["place"], address.as_str());
+        assert_eq!(told.outcome("connection/send"), "pass");
+        assert_eq!(told.outcome("link/life-is-over"), "unsupported", "it has no clock to move");
+
+        // The other way of reaching it is none.
+        let other = match address.strip_suffix("?tls=off") {
+            Some(bare) => bare.to_owned(),
+            None => format!("{address}?tls=off"),
+        };
+        let told = server(folder.path(), &["--attach", &other, "--case", "connection/send"]);
+        assert_eq!(told.exit, Some(1), "{}", told.text);
+        assert_eq!(told.outcome("connection/send"), "fail");
+    }
+}
+
+#[test]
+fn a_program_that_hangs_before_it_is_ready_is_a_timeout() {
+    let folder = tempfile::tempdir().unwrap();
+    let hangs = "echo 'waiting for a disk' >&2; exec sleep 60";
+    let args = [&["--exec", hangs, "--start-seconds", "1"][..], &FEW].concat();
+    let told = server(folder.path(), &args);
+    assert_eq!(told.exit, Some(1), "{}", told.text);
+    assert_eq!(told.outcome("harness/start"), "timeout");
+    let actual = told.actual("harness/start");
+    assert!(actual.contains("not ready after 1 s"), "{actual}");
+    assert!(actual.contains("waiting for a disk"), "{actual}");
+    assert_eq!(told.outcome("connection/send"), "notrun");
+}
+
+#[test]
+fn a_program_that_crashes_in_the_middle_is_a_crash_of_the_case_that_ran() {
+    let folder = tempfile::tempdir().unwrap();
+    let crashes = script("", "& sleep 1; echo 'out of luck' >&2; kill -9 $!; exit 7");
+    // More sequences than any server carries out in a second.
+    let cases = ["--cases", "100000", "--case", "property/sequences"];
+    let told = server(folder.path(), &[&["--exec", &crashes][..], &cases, &FEW].concat());
+    assert_eq!(told.exit, Some(1), "{}", told.text);
+    assert_eq!(told.outcome("property/sequences"), "crash");
+    let actual = told.actual("property/sequences");
+    assert!(actual.contains("exit status: 7") && actual.contains("out of luck"), "{actual}");
+    // What was there before, or came from a program started again, is kept.
+    assert_eq!(told.outcome("connection/send"), "pass");
+    assert_eq!(told.outcome("link/life-is-over"), "pass");
+}
+
+#[test]
+fn stray_bytes_on_standard_output_are_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let early = script("echo 'listening on 5223';", "");
+    let told = server(folder.path(), &[&["--exec", &early][..], &FEW].concat());
+    assert_eq!(told.exit, Some(2), "{}", told.text);
+    assert_eq!(told.outcome("harness/start"), "harness-error");
+    assert!(told.actual("harness/start").contains("listening on 5223"), "{}", told.text);
+    assert_eq!(told.outcome("connection/send"), "notrun");
+
+    // Behind ServerReady, while a case runs that takes longer than that.
+    let late = script("", "| (dd bs=4096 count=1 2>&-; sleep 0.2; printf 'a link is open'; cat)");
+    let cases = ["--case", "connection/space", "--case", "connection/send"];
+    let told = server(folder.path(), &[&["--exec", &late][..], &cases].concat());
+    assert_eq!(told.exit, Some(2), "{}", told.text);
+    assert_eq!(told.outcome("harness/stdout"), "harness-error");
+    assert!(told.actual("harness/stdout").contains("a link is open"), "{}", told.text);
+    assert_eq!(told.outcome("connection/space"), "pass", "what was judged is kept");
+    assert_eq!(told.outcome("connection/send"), "pass");
+}
+
+#[test]
+fn expectations_are_fixed_and_then_hold() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("expectations.toml");
+    std::fs::write(&file, "").unwrap();
+    let (_runtime, running) = running(None);
+    let address = running.address.to_string();
+    // Its clock is said to move, and does not.
+    let moves = [&["--attach", &address, "--control"][..], &FEW].concat();
+    let stands = [&["--attach", &address][..], &FEW].concat();
+    let expecting = |args: &[&str], more: &[&str]| {
+        let path = file.to_str().unwrap();
+        server(folder.path(), &[args, &["--expectations", path], more].concat())
+    };
+
+    let told = expecting(&moves, &[]);
+    assert_eq!((told.exit, told.outcome("link/life-is-over")), (Some(1), "fail"), "{}", told.text);
+    let told = expecting(&moves, &["--fix"]);
+    assert_eq!((told.exit, told.outcome("link/life-is-over")), (Some(0), "xfail"), "{}", told.text);
+    assert_eq!(entries(&file), ["link/life-is-over"]);
+    let told = expecting(&moves, &[]);
+    assert_eq!((told.exit, told.outcome("link/life-is-over")), (Some(0), "xfail"), "{}", told.text);
+
+    // Not there any more: the entry is stale until it is fixed away.
+    let told = expecting(&stands, &[]);
+    assert_eq!(told.exit, Some(3), "{}", told.text);
+    assert!(told.text.contains("stale expectation"), "{}", told.text);
+    let told = expecting(&stands, &["--fix"]);
+    assert_eq!(told.exit, Some(0), "{}", told.text);
+    assert!(entries(&file).is_empty());
+}
+
+fn entries(file: &PathBuf) -> Vec<String> {
+    let text = std::fs::read_to_string(file).unwrap();
+    let table: toml::Table = toml::from_str(&text).unwrap();
+    let entries = table.get("expect").and_then(|expect| expect.as_array()).cloned();
+    let cases = entries.unwrap_or_default();
+    cases.iter().map(|entry| entry["case"].as_str().unwrap().to_owned()).collect()
+}
