@@ -62,9 +62,10 @@ fn running(tls: Option<Tls>) -> (Runtime, Running) {
     (runtime, running)
 }
 
-/// A script around the reference server, which has the suite's standard input.
+/// A script around the reference server, which has the suite's standard input: in the background
+/// it would have none of its own.
 fn script(before: &str, behind: &str) -> String {
-    format!("{before} {PROGRAM} serve <&0 {behind}")
+    format!("exec 3<&0; {before} {PROGRAM} serve <&3 {behind}")
 }
 
 const FEW: [&str; 6] =
