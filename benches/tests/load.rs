@@ -54,11 +54,15 @@ fn throughput_measures_every_row_beside_its_echo() {
         names,
         [
             "bare echo",
-            "suite 0x0001, connections: 1",
-            "suite 0x0001, connections: 3",
+            "suite 0x0001, links: 1, connections: 1",
+            "suite 0x0001, links: 2, connections: 1",
+            "suite 0x0001, links: 1, connections: 3",
+            "suite 0x0001, links: 2, connections: 3",
             "bare echo, TLS",
-            "suite 0x0001, TLS, connections: 1",
-            "suite 0x0001, TLS, connections: 3",
+            "suite 0x0001, TLS, links: 1, connections: 1",
+            "suite 0x0001, TLS, links: 2, connections: 1",
+            "suite 0x0001, TLS, links: 1, connections: 3",
+            "suite 0x0001, TLS, links: 2, connections: 3",
         ]
     );
     for measured in report["measured"].as_array().unwrap() {
@@ -69,7 +73,7 @@ fn throughput_measures_every_row_beside_its_echo() {
         assert!(p50.unwrap() > 0.0 && p99 >= p50, "{measured}");
     }
     let targets = report["targets"].as_array().unwrap();
-    assert_eq!(targets.len(), 1, "suite 1, cleartext, one connection: {targets:?}");
+    assert_eq!(targets.len(), 1, "suite 1, cleartext, one link, one connection: {targets:?}");
 }
 
 #[test]

@@ -43,8 +43,9 @@ pub struct Options {
     connections: Vec<usize>,
     /// How many links a sender and its recipient have between them: 2, one each as isolation asks,
     /// or 1, on which results and acknowledgements ride along with parts.
-    #[arg(long, value_delimiter = ',', default_values_t = [1, 2])]
-    links: Vec<usize>,
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 2],
+        value_parser = clap::value_parser!(u8).range(1..=2))]
+    links: Vec<u8>,
     /// Passes of each measurement; the median counts.
     #[arg(long, default_value_t = 5)]
     passes: usize,
@@ -119,7 +120,7 @@ impl TlsChoice {
 #[derive(Clone, Copy, PartialEq, Eq, Serialize)]
 enum What {
     Echo { tls: bool },
-    Edgewise { suite: u16, tls: bool, connections: usize, links: usize },
+    Edgewise { suite: u16, tls: bool, connections: usize, links: u8 },
 }
 
 impl What {
