@@ -135,8 +135,10 @@ fn stray_bytes_on_standard_output_are_shown() {
     assert!(told.actual("harness/start").contains("listening on 5223"), "{}", told.text);
     assert_eq!(told.outcome("connection/send"), "notrun");
 
-    // Behind ServerReady, while a case runs that takes longer than that.
-    let late = script("", "| (dd bs=4096 count=1 2>&-; sleep 0.2; printf 'a link is open'; cat)");
+    // Behind the whole of ServerReady, while a case runs that takes longer than that.
+    let whole = "until [ $(wc -c <ready) -gt 60 ]; do sleep 0.05; done";
+    let before = format!(": >ready; ({whole}; sleep 0.2; printf 'a link is open') &");
+    let late = script(&before, "| tee ready");
     let cases = ["--case", "connection/space", "--case", "connection/send"];
     let told = server(folder.path(), &[&["--exec", &late][..], &cases].concat());
     assert_eq!(told.exit, Some(2), "{}", told.text);
