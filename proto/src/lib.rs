@@ -4,7 +4,11 @@
 //! are generated too; the specification crate does without them.
 
 #![allow(missing_docs)] // generated: the schemas carry the comments that matter
-#![allow(clippy::all, clippy::too_many_lines)]
+#![allow(
+    clippy::all,
+    clippy::too_many_lines,
+    reason = "generated code is as its generator writes it"
+)]
 
 /// Package `edgewise.v1`: what goes over the wire.
 pub mod v1 {

@@ -1,5 +1,11 @@
 //! The server from outside: over sockets, as a program, and under abuse.
-#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test stops at a fault"
+)]
 
 mod abuse;
 mod links;

@@ -389,8 +389,7 @@ impl Session {
     fn fill(&mut self, writer: &mut Writer<'_>) {
         loop {
             // LINK-51
-            let parts_due = self.ahead == 0 || self.outbox.is_empty();
-            let written = parts_due && self.write_part(writer);
+            let written = self.ahead == 0 && self.write_part(writer);
             if !written && !self.write_said(writer) {
                 return;
             }
