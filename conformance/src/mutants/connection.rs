@@ -44,6 +44,7 @@ pub const MUTANTS: &[Mutant] = &[
     kills!("CONNECTION-36", "connection/send-after-suspend"),
     kills!("CONNECTION-37", "connection/space"),
     kills!("CONNECTION-38", "connection/space-is-delayed"),
+    kills!("CONNECTION-71", "connection/space-after-rotate"),
     kills!("CONNECTION-39", "connection/claim-after-send"),
     kills!("CONNECTION-40", "connection/subscribe-windows"),
     kills!("CONNECTION-41", "connection/subscribed"),

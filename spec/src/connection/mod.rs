@@ -16,7 +16,7 @@ pub use claim::Claim;
 pub use create::Create;
 pub use edgewise_proto::v1::{Kind, Role, State};
 pub use op::{By, Find, Op, Outcome};
-pub use plan::{Around, Guard, Plan, Put, plan};
+pub use plan::{Around, Guard, Plan, Put, Unwait, plan};
 pub use record::{Notice, Record, Terms};
 
 use crate::constants::{ACCESS_LEN, labels};

@@ -91,10 +91,19 @@ pub struct Plan {
     pub tell: Option<Why>,
     /// This attachment waits for room.
     pub wait: Option<Place>,
-    /// This attachment waits no more.
-    pub unwait: Option<Place>,
+    /// Who waits no more.
+    pub unwait: Option<Unwait>,
     /// Those that wait are told if there is room now.
     pub room: bool,
+}
+
+/// Attachments that wait for room no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unwait {
+    /// This one.
+    One(Place),
+    /// Every one of the record.
+    All,
 }
 
 impl Plan {
@@ -412,6 +421,9 @@ impl Plan {
             self.tell = Some(Why::Stale);
             self.subscriber = Some(None);
         }
+        if role == Role::Sender && !mutant!(CONNECTION_71) {
+            self.unwait = Some(Unwait::All);
+        }
     }
 
     fn delete(&mut self, record: Option<&Record>, by: &By, now: Now) -> Result<Outcome, Reject> {
@@ -429,7 +441,7 @@ impl Plan {
         if let Ok((record, _)) = current(record, by) {
             let subscribed = record.subscriber() == Some(by.place);
             self.subscriber = subscribed.then_some(None);
-            self.unwait = Some(by.place);
+            self.unwait = Some(Unwait::One(by.place));
         }
         Ok(Outcome::Done)
     }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::shard::{Indexed, Shard, Stored};
 use super::slab::NOWHERE;
 use super::{LinkId, Place, Wake, Wakes, Why};
-use crate::connection::{Op, Outcome, Plan, Put, Record};
+use crate::connection::{Op, Outcome, Plan, Put, Record, Unwait};
 use crate::constants::WAITERS_MAX;
 use crate::error::Reject;
 use crate::mutant;
@@ -197,7 +197,7 @@ impl Shard {
         }
     }
 
-    fn wait(&mut self, at: u32, wait: Option<Place>, unwait: Option<Place>) {
+    fn wait(&mut self, at: u32, wait: Option<Place>, unwait: Option<Unwait>) {
         if let Some(place) = wait {
             let waiters = self.waiters.entry(at).or_default();
             if !waiters.contains(&place) {
@@ -207,13 +207,16 @@ impl Shard {
                 waiters.push_back(place);
             }
         }
-        if let Some(place) = unwait
-            && let Some(waiters) = self.waiters.get_mut(&at)
-        {
-            waiters.retain(|waiting| *waiting != place);
-            if waiters.is_empty() {
-                self.waiters.remove(&at);
+        match unwait {
+            Some(Unwait::All) => drop(self.waiters.remove(&at)),
+            Some(Unwait::One(place)) => {
+                let Some(waiters) = self.waiters.get_mut(&at) else { return };
+                waiters.retain(|waiting| *waiting != place);
+                if waiters.is_empty() {
+                    self.waiters.remove(&at);
+                }
             }
+            None => {}
         }
     }
 

@@ -20,6 +20,7 @@ pub const CASES: &[Case] = &[
     case!("connection/send-beyond-quota", [CONNECTION_35], beyond_quota),
     case!("connection/send-after-suspend", [CONNECTION_36], after_suspend),
     case!("connection/space", [CONNECTION_37], space),
+    case!("connection/space-after-rotate", [CONNECTION_71], space_after_rotate),
     case!("connection/space-is-delayed", [CONNECTION_38], space_is_delayed, needs Clock),
 ];
 
@@ -159,6 +160,25 @@ fn until_batch(t: &Trial) -> u64 {
     let here = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let there = t.now().seconds() * 1_000 + u64::from(here.subsec_millis());
     SPACE_BATCH_MS - there % SPACE_BATCH_MS
+}
+
+async fn space_after_rotate(t: &mut Trial) -> Verdict {
+    let mut pair = t.pair(Class::Medium).await?;
+    pair.recipient.ask(ask::suspend(pair.recipient_handle)).await?.done()?;
+    t.note("refused under the old key, then under the new one");
+    let body = ask::send(pair.sender_handle, 0, t.part(Class::Medium));
+    pair.sender.ask(body).await?.reject(RejectCode::Quota)?;
+    let new = t.next_key(&pair.connection.sender);
+    let change = pair.connection.change(Role::Sender, &pair.connection.sender, &new);
+    pair.sender.ask(ask::rotate(pair.sender_handle, change)).await?.done()?;
+    pair.connection.sender = new;
+    let (handle, _) = pair.sender.attach(&pair.connection, Role::Sender, 0).await?;
+    let body = ask::send(handle, 0, t.part(Class::Medium));
+    pair.sender.ask(body).await?.reject(RejectCode::Quota)?;
+    t.note("room: only the attachment under the new key is told");
+    pair.recipient.ask(ask::resume(pair.recipient_handle)).await?.done()?;
+    ensure_eq!(pair.sender.space().await?.handle, handle, "Space for handle");
+    pair.sender.quiet(SOON).await
 }
 
 async fn space_is_delayed(t: &mut Trial) -> Verdict {

@@ -4,6 +4,7 @@ mod vectors;
 
 use edgewise_proto::v1::{self, EndReason, Role, State};
 use edgewise_spec::client::{Answer, Event, Request};
+use edgewise_spec::constants::SPACE_BATCH_MS;
 use edgewise_spec::error::Reject;
 use edgewise_spec::frame::Class;
 use edgewise_spec::rotation::{Asked, KeyRecord, Life};
@@ -77,6 +78,34 @@ fn after_a_change_the_old_key_is_nothing_and_the_new_one_everything() {
         };
         assert!(pair.recipient.events.iter().any(told), "{role:?} {:?}", pair.recipient.events);
     }
+}
+
+#[test]
+fn an_attachment_under_the_key_of_before_is_not_told_of_room() {
+    let mut server = Server::new(23);
+    let server = &mut server;
+    let mut pair = Pair::new(server, START, Class::Small, 16);
+    let (from, to) = (pair.sender_handle, pair.recipient_handle);
+    pair.recipient.ask(server, START, Request::Suspend { handle: to }).unwrap();
+    assert_eq!(pair.sender.send(server, START, from, 0, 0), Err(Reject::Quota));
+    let mut keys = pair.sender_keys.clone();
+    let next = keys.now.next(&mut server.rng);
+    let changed = change(Role::Sender, &pair.connection.recipient_id, &keys.now, &next);
+    assert_eq!(rotate(&mut pair.sender, server, from, changed.clone()), Ok(Answer::Done));
+    keys.take(next, changed);
+    let (anew, _) =
+        pair.sender.attach(server, START, &pair.connection, Role::Sender, &keys, 0).unwrap();
+    assert_eq!(pair.sender.send(server, START, anew, 0, 0), Err(Reject::Quota));
+    pair.recipient.ask(server, START, Request::Resume { handle: to }).unwrap();
+    let later = START.plus_millis(SPACE_BATCH_MS);
+    server.tick(later);
+    pair.sender.turn(server, later);
+    let told = pair.sender.events.iter().filter_map(|event| match event {
+        Event::Space { handle } => Some(*handle),
+        _ => None,
+    });
+    // CONNECTION-71
+    assert_eq!(told.collect::<Vec<_>>(), [anew]);
 }
 
 #[test]
