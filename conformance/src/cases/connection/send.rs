@@ -19,8 +19,8 @@ pub const CASES: &[Case] = &[
     case!("connection/send", [CONNECTION_34], send),
     case!("connection/send-beyond-quota", [CONNECTION_35], beyond_quota),
     case!("connection/send-after-suspend", [CONNECTION_36], after_suspend),
-    case!("connection/space", [CONNECTION_37], space),
-    case!("connection/space-after-rotate", [CONNECTION_71], space_after_rotate),
+    case!("connection/space", [CONNECTION_37], space, long),
+    case!("connection/space-after-rotate", [CONNECTION_71], space_after_rotate, long),
     case!("connection/space-is-delayed", [CONNECTION_38], space_is_delayed, needs Clock),
 ];
 
