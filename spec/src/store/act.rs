@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::shard::{Indexed, Shard, Stored};
 use super::slab::NOWHERE;
-use super::{LinkId, Place, Wake, Wakes, Why};
+use super::{Place, Wake, Wakes, Why};
 use crate::connection::{Op, Outcome, Plan, Put, Record, Unwait};
 use crate::constants::WAITERS_MAX;
 use crate::error::Reject;
@@ -228,13 +228,5 @@ impl Shard {
         let slot = self.slot(at);
         let places = self.waiters.remove(&at).unwrap_or_default();
         wakes.extend(places.into_iter().map(|place| Wake { place, slot, why: Why::Space }));
-    }
-
-    /// A link is over: nothing of it waits any more. Not needed, but it frees memory earlier.
-    pub fn forget_link(&mut self, link: LinkId) {
-        self.waiters.retain(|_, places| {
-            places.retain(|place| place.link != link);
-            !places.is_empty()
-        });
     }
 }
