@@ -12,6 +12,7 @@ pub mod link;
 pub mod requirement;
 pub mod rotation;
 pub mod server;
+pub mod session;
 pub mod store;
 pub mod suite;
 pub mod time;
