@@ -52,6 +52,10 @@ pub mod labels {
     pub const CONNECTION_ACCESS: &str = "connection/access";
     /// Signatures of a change of key.
     pub const ROTATION_CHANGE: &str = "rotation/change";
+    /// First chain key of a connection's parts.
+    pub const SCATTER_CHAIN: &str = "scatter/chain";
+    /// Next chain key, key and tag of a part.
+    pub const SCATTER_PART: &str = "scatter/part";
 }
 
 // ---- frame -------------------------------------------------------------------------------------
@@ -176,8 +180,32 @@ pub const KEY_LIFE_HOURS_MAX: u32 = 366 * 24;
 /// Longest grace of a connection key, in hours.
 pub const KEY_GRACE_HOURS_MAX: u32 = 30 * 24;
 
+// ---- session -----------------------------------------------------------------------------------
+
+/// Length of a cell's sealed header: ek, ct, four u32, tag.
+pub const HEADER_BOX_LEN: usize = EK_LEN + CT_LEN + 4 * 4 + TAG_LEN;
+/// Length of a cell's key commitment, in bytes.
+pub const COMMITMENT_LEN: usize = 32;
+/// What a body is shorter than its cell: header box, commitment and the body's tag.
+pub const CELL_OVERHEAD: usize = HEADER_BOX_LEN + COMMITMENT_LEN + TAG_LEN;
+
+// ---- scatter -----------------------------------------------------------------------------------
+
+/// Most servers of one session, and so most parts of a cell.
+pub const SERVERS_MAX: usize = 10;
+/// Length of a part's tag, in bytes.
+pub const PART_TAG_LEN: usize = 16;
+/// Length of the share of a cell's key in each of its parts, in bytes.
+pub const SHARE_LEN: usize = 32;
+/// What a fragment is shorter than its link's block: part, part's tag, key share, the seal's tag.
+pub const FRAGMENT_OVERHEAD: usize = PART_OVERHEAD + PART_TAG_LEN + SHARE_LEN + TAG_LEN;
+/// How far from the highest s opened in a direction the tags of its parts are known, either way.
+pub const TAG_WINDOW: u32 = 512;
+
 const _: () = {
     assert!(PART_OVERHEAD == 176);
+    assert!(FRAGMENT_OVERHEAD == 240);
+    assert!(HEADER_BOX_LEN == 2_368 && CELL_OVERHEAD == 2_416);
     assert!(HELLO_OPTIONS_LEN == 202);
     assert!(EPOCH_RECORD_LEN == 1_332);
     assert!(HELLO_LEN <= 3 * BLOCK_SMALL && HELLO_LEN > 2 * BLOCK_SMALL);

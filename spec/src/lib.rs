@@ -11,6 +11,7 @@ pub mod frame;
 pub mod link;
 pub mod requirement;
 pub mod rotation;
+pub mod scatter;
 pub mod server;
 pub mod session;
 pub mod store;

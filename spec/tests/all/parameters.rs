@@ -75,6 +75,14 @@ fn values() -> Vec<(&'static str, String)> {
         CHAIN_MAX,
         KEY_LIFE_HOURS_MAX,
         KEY_GRACE_HOURS_MAX,
+        HEADER_BOX_LEN,
+        COMMITMENT_LEN,
+        CELL_OVERHEAD,
+        SERVERS_MAX,
+        PART_TAG_LEN,
+        SHARE_LEN,
+        FRAGMENT_OVERHEAD,
+        TAG_WINDOW,
     ]
 }
 

@@ -1,0 +1,5 @@
+#![doc = include_str!("../../scatter.md")]
+
+mod shape;
+
+pub use shape::{Shape, ShapeRefused};
