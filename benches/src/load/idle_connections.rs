@@ -26,7 +26,7 @@ const THREADS: usize = 2;
 /// Connections that are made over one link, each of which may need two handles.
 const PER_LINK: usize = 31_250;
 /// Connections that one link makes at a time.
-const AT_ONCE: usize = 1_000;
+const AT_ONCE: usize = 100;
 
 /// What to measure.
 #[derive(Args)]
