@@ -9,6 +9,7 @@ pub const CHAPTERS: &[(&str, &str)] = &[
     ("link", include_str!("../../spec/link.md")),
     ("connection", include_str!("../../spec/connection.md")),
     ("rotation", include_str!("../../spec/rotation.md")),
+    ("invitation", include_str!("../../spec/invitation.md")),
     ("scatter", include_str!("../../spec/scatter.md")),
     ("error", include_str!("../../spec/error.md")),
 ];

@@ -15,6 +15,7 @@ use edgewise_spec::connection::{Create, Setting, create_input};
 use edgewise_spec::frame::{
     Class, Received, Writer, is_request, read_client_items, read_server_items,
 };
+use edgewise_spec::invitation::{Bundle, Card, ContactBundle, Descriptor};
 use edgewise_spec::link::{
     Address, Blocks, ClientHandshake, Description, EpochWindow, HandshakeParams, IdentityKey,
     Limits, Progress, ServerHandshake, VerifiedEpoch,
@@ -214,4 +215,45 @@ pub fn create_body(data: &[u8]) {
         assert_eq!(create.sender_key.is_some(), create.state != v1::State::Open);
         assert_eq!(create.bundle.is_empty(), create.state != v1::State::Open);
     }
+}
+
+/// The text of a card: what is accepted has one spelling, which is read the same.
+pub fn card(data: &[u8]) {
+    let Ok(text) = core::str::from_utf8(data) else { return };
+    match Card::parse(text) {
+        Ok(card) => {
+            let written = card.to_text();
+            assert_eq!(Card::parse(&written).as_ref(), Ok(&card));
+            let plain: String =
+                text.chars().filter(|symbol| !symbol.is_ascii_whitespace()).collect();
+            assert_eq!(plain.to_ascii_uppercase(), *written);
+        }
+        Err(refused) => assert!(!refused.to_string().is_empty()),
+    }
+}
+
+/// The bytes of a bundle, of either sort: what is accepted keeps its bytes, and opens as it is
+/// sealed.
+pub fn bundle(data: &[u8]) {
+    if let Ok(bundle) = Bundle::parse(data) {
+        assert_eq!(bundle.as_bytes(), data);
+        assert_eq!(bundle.servers().len(), usize::from(bundle.shape().n()));
+        let card = bundle.card(true, bundle.servers().len().min(3)).expect("its own servers");
+        let opened = Bundle::open(&card, &bundle.sealed(), bundle.not_after().saturating_sub(1));
+        assert!(opened == Ok(bundle.clone()) || bundle.not_after() == 0);
+    }
+    if let Ok(contact) = ContactBundle::parse(data) {
+        assert_eq!(contact.as_bytes(), data);
+        assert!(contact.version() > 0 && !contact.servers().is_empty());
+    }
+}
+
+/// The bytes of descriptors, one after another: what is accepted keeps its bytes.
+pub fn descriptor(data: &[u8]) {
+    let mut rest = data;
+    while let Ok((read, left)) = Descriptor::read(rest) {
+        assert_eq!([&read.to_bytes()[..], left].concat(), rest);
+        rest = left;
+    }
+    assert!(Descriptor::parse(data).is_err() || !data.is_empty() && rest.is_empty());
 }

@@ -44,7 +44,7 @@ pub mod labels {
     pub const CONNECTION_SENDER_ID: &str = "connection/sender-id";
     /// Signatures of a create.
     pub const CONNECTION_CREATE: &str = "connection/create";
-    /// Signatures of a claim.
+    /// Signatures of a claim; seed of a claim key.
     pub const CONNECTION_CLAIM: &str = "connection/claim";
     /// Signature of an attach.
     pub const CONNECTION_ATTACH: &str = "connection/attach";
@@ -52,6 +52,20 @@ pub mod labels {
     pub const CONNECTION_ACCESS: &str = "connection/access";
     /// Signatures of a change of key.
     pub const ROTATION_CHANGE: &str = "rotation/change";
+    /// Secret of a one-time invitation.
+    pub const INVITATION_COMMIT: &str = "invitation/commit";
+    /// Secret of one connection of an invitation.
+    pub const INVITATION_CONNECTION: &str = "invitation/connection";
+    /// Key of a sealed bundle.
+    pub const INVITATION_BUNDLE: &str = "invitation/bundle";
+    /// Check of a card.
+    pub const INVITATION_CARD: &str = "invitation/card";
+    /// Secret of a contact address.
+    pub const INVITATION_ROOT: &str = "invitation/root";
+    /// Signature of a contact address's bundle.
+    pub const INVITATION_ADDRESS: &str = "invitation/address";
+    /// Key of a contact request.
+    pub const INVITATION_REQUEST: &str = "invitation/request";
     /// First chain key of a connection's parts.
     pub const SCATTER_CHAIN: &str = "scatter/chain";
     /// Next chain key, key and tag of a part.
@@ -180,6 +194,33 @@ pub const KEY_LIFE_HOURS_MAX: u32 = 366 * 24;
 /// Longest grace of a connection key, in hours.
 pub const KEY_GRACE_HOURS_MAX: u32 = 30 * 24;
 
+// ---- invitation --------------------------------------------------------------------------------
+
+/// Most servers that a card names.
+pub const CARD_SERVERS_MAX: usize = 3;
+/// Length of a card's check before it is spelled, in bytes.
+pub const CARD_CHECK_LEN: usize = 5;
+/// Longest card, in characters: three servers with the longest host names.
+pub const CARD_LEN_MAX: usize = 556;
+/// Length of a bundle's text before sealing: u16 length, bundle, zeros.
+pub const BUNDLE_TEXT_LEN: usize = BUNDLE_LEN - 4 - TAG_LEN;
+/// Longest name in a bundle, in bytes of UTF-8.
+pub const NAME_LEN_MAX: usize = 64;
+/// Hours for which an invitation is usually good.
+pub const INVITATION_HOURS: u32 = 7 * 24;
+/// Most hours for which an invitation, a standby among them, is good.
+pub const INVITATION_HOURS_MAX: u32 = KEY_LIFE_HOURS_MAX;
+/// Hours after which the key of a contact address is replaced.
+pub const ADDRESS_EK_HOURS: u32 = 7 * 24;
+/// Days for which a replaced key of a contact address still opens requests.
+pub const REQUEST_GRACE_DAYS: u32 = 30;
+/// Length of a contact request, in bytes: a part of class medium.
+pub const REQUEST_LEN: usize = BLOCK_MEDIUM - PART_OVERHEAD;
+/// Length of a contact request's text before sealing: u16 length, request, zeros.
+pub const REQUEST_TEXT_LEN: usize = REQUEST_LEN - 4 - CT_LEN - TAG_LEN;
+/// Longest greeting of a contact request, in bytes of UTF-8.
+pub const GREETING_LEN_MAX: usize = 1_024;
+
 // ---- session -----------------------------------------------------------------------------------
 
 /// Length of a cell's sealed header: ek, ct, four u32, tag.
@@ -212,6 +253,7 @@ const _: () = {
     assert!(HELLO_LEN <= BLOCK_MEDIUM && REPLY_LEN <= 2 * BLOCK_SMALL);
     // A create with its bundle fits one medium block.
     assert!(BUNDLE_LEN + 480 <= BLOCK_MEDIUM - LINK_TAG);
+    assert!(BUNDLE_TEXT_LEN == 3_564 && REQUEST_LEN == 3_920 && REQUEST_TEXT_LEN == 2_780);
     // Two epoch records leave room for the limits and the edges.
     assert!(2 * EPOCH_RECORD_LEN + 1_300 <= DESCRIBE_LEN);
     // Every request of a link can be answered while its window is full.

@@ -8,6 +8,7 @@ pub mod connection;
 pub mod constants;
 pub mod error;
 pub mod frame;
+pub mod invitation;
 pub mod link;
 pub mod requirement;
 pub mod rotation;

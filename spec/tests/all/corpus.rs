@@ -15,7 +15,7 @@ use crate::vector::pattern;
 /// A target's name, and what it does with its bytes.
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 8] = [
+const TARGETS: [Target; 11] = [
     ("frame_read", judge::frame_read),
     ("address", judge::address),
     ("description", judge::description),
@@ -24,6 +24,9 @@ const TARGETS: [Target; 8] = [
     ("reply", judge::reply),
     ("create_body", judge::create_body),
     ("accept", judge::accept),
+    ("card", judge::card),
+    ("bundle", judge::bundle),
+    ("descriptor", judge::descriptor),
 ];
 
 fn root() -> PathBuf {
@@ -71,6 +74,11 @@ fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
         ],
         "create_body" => create_bodies(),
         "accept" => acceptances(),
+        "card" => {
+            from("invitation", "card", &|input| input["text"].as_str().unwrap().as_bytes().to_vec())
+        }
+        "bundle" => from("invitation", "bundle", &|input| bytes(&input["bytes"])),
+        "descriptor" => from("invitation", "descriptor", &|input| bytes(&input["bytes"])),
         other => panic!("{other}"),
     }
 }

@@ -13,6 +13,7 @@ mod connection;
 mod corpus;
 mod error;
 mod frame;
+mod invitation;
 mod knowledge;
 mod link;
 mod parameters;
