@@ -10,6 +10,7 @@ pub const CHAPTERS: &[(&str, &str)] = &[
     ("connection", include_str!("../../spec/connection.md")),
     ("rotation", include_str!("../../spec/rotation.md")),
     ("invitation", include_str!("../../spec/invitation.md")),
+    ("session", include_str!("../../spec/session.md")),
     ("scatter", include_str!("../../spec/scatter.md")),
     ("error", include_str!("../../spec/error.md")),
 ];

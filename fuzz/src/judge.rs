@@ -20,7 +20,9 @@ use edgewise_spec::link::{
     Address, Blocks, ClientHandshake, Description, EpochWindow, HandshakeParams, IdentityKey,
     Limits, Progress, ServerHandshake, VerifiedEpoch,
 };
-use edgewise_spec::suite::{SigningKey, SuiteId};
+use edgewise_spec::scatter::Shape;
+use edgewise_spec::session::{Mode, Purpose, Session};
+use edgewise_spec::suite::{Decapsulator, SigningKey, SuiteId};
 use edgewise_spec::time::Now;
 use prost::Message;
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
@@ -256,4 +258,65 @@ pub fn descriptor(data: &[u8]) {
         rest = left;
     }
     assert!(Descriptor::parse(data).is_err() || !data.is_empty() && rest.is_empty());
+}
+
+/// An end in four places of a conversation, and the cell that comes next there, with its number.
+static CONVERSATION: LazyLock<[(Session, u32, Vec<u8>); 4]> = LazyLock::new(|| {
+    let mut rng = ChaCha20Rng::from_seed([3; 32]);
+    let key = Decapsulator::from_seed(&[4; 32]);
+    let shape = Shape::new(Class::Small, 4, 4).expect("a row of the table");
+    let (ek, mode, body) = (key.encapsulator(), Mode::Deniable, vec![5; shape.body_len()]);
+    let claimer = Session::claim(&[6; 32], b"bundle", &ek, shape, mode, NOW, &mut rng);
+    let inviter = Session::invite(&[6; 32], b"bundle", key, shape, mode);
+    let mut seal = |from: &Session| {
+        let sealed = from.seal(Purpose::Message, NOW, &body, &mut rng).expect("room");
+        (sealed.session, sealed.s, sealed.cell)
+    };
+    let open = |to: &Session, s, cell: &[u8]| to.open(NOW, s, cell).expect("honest").session;
+    let (claimer, s, hello) = seal(&claimer);
+    let (claimer, second, again) = seal(&claimer);
+    let skipped = open(&inviter, second, &again);
+    let (answering, first, answer) = seal(&skipped);
+    let heard = open(&claimer, first, &answer);
+    let (_, third, next) = seal(&heard);
+    [
+        (inviter, s, hello.clone()),
+        (skipped, s, hello),
+        (claimer, first, answer),
+        (answering, third, next),
+    ]
+});
+
+/// A byte for the place in a conversation and what is added to the number, two for a place in the
+/// honest cell, then what stands there instead: only the honest cell opens.
+pub fn session_cell(data: &[u8]) {
+    let Some((choice, rest)) = data.split_first() else { return };
+    let Some((place, patch)) = rest.split_first_chunk() else { return };
+    let (session, s, honest) = &CONVERSATION[usize::from(choice % 4)];
+    let shift = u32::from(choice / 4);
+    let mut cell = honest.clone();
+    let place = usize::from(u16::from_be_bytes(*place)) % cell.len();
+    let end = (place + patch.len()).max(cell.len());
+    cell.resize(end, 0);
+    cell[place..place + patch.len()].copy_from_slice(patch);
+    let opened = session.open(NOW, s + shift, &cell);
+    assert_eq!(opened.is_ok(), shift == 0 && cell == *honest);
+}
+
+/// A stored session: what is taken has one encoding, and can be used.
+pub fn session_state(data: &[u8]) {
+    let Ok(session) = Session::from_bytes(data) else { return };
+    assert_eq!(&session.to_bytes()[..], data);
+    let body = vec![0; session.shape().body_len()];
+    let mut rng = ChaCha20Rng::from_seed([7; 32]);
+    if let Ok(sealed) = session.seal(Purpose::Message, NOW, &body, &mut rng) {
+        assert_eq!(sealed.s, session.sealed() + 1);
+        let _ = session.open(NOW, sealed.s, &sealed.cell);
+    }
+}
+
+/// The sessions of the conversation, as seeds of the corpus.
+#[allow(dead_code, reason = "the fuzzer makes no seeds")]
+pub fn sessions() -> impl Iterator<Item = Vec<u8>> {
+    CONVERSATION.iter().map(|(session, ..)| session.to_bytes().to_vec())
 }

@@ -66,6 +66,20 @@ pub mod labels {
     pub const INVITATION_ADDRESS: &str = "invitation/address";
     /// Key of a contact request.
     pub const INVITATION_REQUEST: &str = "invitation/request";
+    /// First root and header keys of a session.
+    pub const SESSION_ROOT: &str = "session/root";
+    /// Transcript of a session after a step.
+    pub const SESSION_TRANSCRIPT: &str = "session/transcript";
+    /// Root, chain and header key of a step.
+    pub const SESSION_STEP: &str = "session/step";
+    /// Next chain key, and a message key.
+    pub const SESSION_CHAIN: &str = "session/chain";
+    /// Key, nonce and commitment of one body.
+    pub const SESSION_MESSAGE: &str = "session/message";
+    /// Associated data of a header.
+    pub const SESSION_HEADER: &str = "session/header";
+    /// Digits of a safety number.
+    pub const SESSION_SAFETY: &str = "session/safety";
     /// First chain key of a connection's parts.
     pub const SCATTER_CHAIN: &str = "scatter/chain";
     /// Next chain key, key and tag of a part.
@@ -223,12 +237,36 @@ pub const GREETING_LEN_MAX: usize = 1_024;
 
 // ---- session -----------------------------------------------------------------------------------
 
-/// Length of a cell's sealed header: ek, ct, four u32, tag.
-pub const HEADER_BOX_LEN: usize = EK_LEN + CT_LEN + 4 * 4 + TAG_LEN;
+/// Length of a cell's header, in bytes: ek, ct, four u32.
+pub const HEADER_TEXT_LEN: usize = EK_LEN + CT_LEN + 4 * 4;
+/// Length of a cell's sealed header.
+pub const HEADER_BOX_LEN: usize = HEADER_TEXT_LEN + TAG_LEN;
 /// Length of a cell's key commitment, in bytes.
 pub const COMMITMENT_LEN: usize = 32;
 /// What a body is shorter than its cell: header box, commitment and the body's tag.
 pub const CELL_OVERHEAD: usize = HEADER_BOX_LEN + COMMITMENT_LEN + TAG_LEN;
+/// Most cells of a direction beyond the highest that was acknowledged.
+pub const UNACKED_MAX: u32 = 512;
+/// Cells opened beyond the last ack that make an answer due.
+pub const ANSWER_CELLS: u32 = 64;
+/// Cells before that limit that are for answers alone: two ends at the limit still answer.
+pub const ANSWER_RESERVE: u32 = 8;
+/// Most cells that one cell skips, and most skipped keys of a session.
+pub const SKIPPED_MAX: usize = 512;
+/// Hours for which a skipped key is kept.
+pub const SKIPPED_HOURS: u32 = 7 * 24;
+/// Ticks since an end's last step after which cover steps.
+pub const COVER_STEP_TICKS: u64 = 8;
+/// Seconds of a tick where no cadence says otherwise.
+pub const TICK_SECONDS: u64 = 60;
+/// Seconds after which what got no answer is first repeated.
+pub const REPEAT_FIRST_SECONDS: u32 = 60;
+/// Seconds to which that interval doubles.
+pub const REPEAT_MAX_SECONDS: u32 = 6 * 3_600;
+/// Groups of five digits of a safety number.
+pub const SAFETY_GROUPS: usize = 12;
+/// Bytes that one group is read from.
+pub const SAFETY_GROUP_BYTES: usize = 5;
 
 // ---- scatter -----------------------------------------------------------------------------------
 
@@ -260,4 +298,8 @@ const _: () = {
     assert!(REQUESTS_MAX <= ITEMS_MAX);
     // gRPC's five bytes and protobuf's four fit beside the block in one HTTP/2 frame of 16,384.
     assert!(BLOCK_LARGE + 5 + 4 <= 16_384);
+    // Nothing that an honest end has sealed is further ahead than can be skipped.
+    assert!(UNACKED_MAX as usize <= SKIPPED_MAX && UNACKED_MAX <= TAG_WINDOW);
+    // One answer for each ANSWER_CELLS of what the other end may have sealed.
+    assert!(ANSWER_RESERVE * ANSWER_CELLS >= UNACKED_MAX && ANSWER_RESERVE < UNACKED_MAX);
 };

@@ -15,7 +15,7 @@ use crate::vector::pattern;
 /// A target's name, and what it does with its bytes.
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 11] = [
+const TARGETS: [Target; 13] = [
     ("frame_read", judge::frame_read),
     ("address", judge::address),
     ("description", judge::description),
@@ -27,6 +27,8 @@ const TARGETS: [Target; 11] = [
     ("card", judge::card),
     ("bundle", judge::bundle),
     ("descriptor", judge::descriptor),
+    ("session_cell", judge::session_cell),
+    ("session_state", judge::session_state),
 ];
 
 fn root() -> PathBuf {
@@ -79,6 +81,11 @@ fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
         }
         "bundle" => from("invitation", "bundle", &|input| bytes(&input["bytes"])),
         "descriptor" => from("invitation", "descriptor", &|input| bytes(&input["bytes"])),
+        "session_cell" => session_cells(),
+        "session_state" => {
+            let names = ["invited", "answering", "claimed", "waiting"];
+            names.map(str::to_owned).into_iter().zip(judge::sessions()).collect()
+        }
         other => panic!("{other}"),
     }
 }
@@ -114,6 +121,24 @@ fn create_bodies() -> Vec<(String, Vec<u8>)> {
         ("quota".to_owned(), lists.encode_to_vec()),
         ("cut".to_owned(), claimed.encode_to_vec()[..40].to_vec()),
     ]
+}
+
+/// The honest cell of each place, and faults in each of its fields.
+fn session_cells() -> Vec<(String, Vec<u8>)> {
+    let places = [("box", 0_u16), ("numbers", 2_340), ("commitment", 2_370), ("body", 2_500)];
+    let mut seeds = Vec::new();
+    for (choice, end) in ["first", "skipped", "answer", "next-step"].into_iter().enumerate() {
+        let choice = choice as u8;
+        seeds.push((format!("{end}-honest"), vec![choice, 0, 0]));
+        seeds.push((format!("{end}-other-number"), vec![choice + 4, 0, 0]));
+        for (name, place) in places {
+            let place = place.to_be_bytes();
+            seeds.push((format!("{end}-{name}"), vec![choice, place[0], place[1], 0, 0, 0, 0]));
+        }
+        let last = 3_119_u16.to_be_bytes();
+        seeds.push((format!("{end}-longer"), vec![choice, last[0], last[1], 0, 0]));
+    }
+    seeds
 }
 
 /// Honest ones, each with its fault, and every point at the edges of the rules.

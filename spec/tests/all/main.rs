@@ -19,6 +19,7 @@ mod link;
 mod parameters;
 mod rotation;
 mod schema;
+mod session;
 mod store;
 mod suite;
 mod vector;

@@ -108,6 +108,18 @@ fn values_of_duplex() -> Vec<(&'static str, String)> {
         SHARE_LEN,
         FRAGMENT_OVERHEAD,
         TAG_WINDOW,
+        HEADER_TEXT_LEN,
+        UNACKED_MAX,
+        ANSWER_CELLS,
+        ANSWER_RESERVE,
+        SKIPPED_MAX,
+        SKIPPED_HOURS,
+        COVER_STEP_TICKS,
+        TICK_SECONDS,
+        REPEAT_FIRST_SECONDS,
+        REPEAT_MAX_SECONDS,
+        SAFETY_GROUPS,
+        SAFETY_GROUP_BYTES,
     ]
 }
 
@@ -185,7 +197,9 @@ fn chapters_name_only_constants_that_exist() {
         + include_str!("../../../proto/edgewise/v1/connection.proto");
     let statuses =
         ["INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION"];
-    for chapter in ["suite", "frame", "link", "connection", "rotation", "invitation", "error"] {
+    let chapters =
+        ["suite", "frame", "link", "connection", "rotation", "invitation", "session", "error"];
+    for chapter in chapters {
         let path = format!("{}/{chapter}.md", env!("CARGO_MANIFEST_DIR"));
         let text = std::fs::read_to_string(&path).unwrap();
         let is_word = |ch: char| ch.is_ascii_alphanumeric() || ch == '_';
