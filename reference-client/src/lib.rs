@@ -4,6 +4,7 @@
 //! - [`Link`] is an open link with a task of its own; [`Attachment`] one connection on it.
 //! - [`Sender`] and [`Recipient`] are ends of a connection that survive their links.
 //! - [`Pipeline`] is a link that the caller's own task turns: for throughput.
+//! - [`store`] is what a chat client keeps over restarts, sealed, in one file.
 //!
 //! The rules are in `spec/`; this crate carries blocks, keeps time and waits.
 
@@ -18,6 +19,7 @@ mod link;
 mod pipeline;
 mod recipient;
 mod sender;
+pub mod store;
 
 pub use attachment::{Attachment, ConnectionEvent};
 pub use carrier::Io;

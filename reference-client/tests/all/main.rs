@@ -1,4 +1,4 @@
-//! The client against the specification's server role, over HTTP/2 in this process.
+//! The client against the specification's server role, over HTTP/2 in this process; and its store.
 
 #![allow(
     clippy::unwrap_used,
@@ -11,3 +11,4 @@
 mod end;
 mod link;
 mod server;
+mod store;

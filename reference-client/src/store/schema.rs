@@ -1,0 +1,233 @@
+//! The schema's version, and the way from one version to the next.
+
+use rusqlite::types::Value;
+use zeroize::Zeroizing;
+
+use super::error::StoreError;
+use super::table::{CREATE_KEY, CREATE_LOOKUP, LEDGER, TABLES, Table};
+use super::transaction::Transaction;
+
+/// In the file's header: tells a store from every other SQLite file. "Edge" in ASCII.
+pub(super) const APPLICATION_ID: i64 = 0x4564_6765;
+
+/// A version of the schema: what is in the file, and how an older one becomes it.
+pub(super) struct Schema {
+    pub(super) version: u32,
+    /// The statements that make it, letter for letter as the file keeps them.
+    pub(super) statements: Vec<&'static str>,
+    pub(super) tables: Vec<&'static Table>,
+    /// One for each version after the first, in order.
+    pub(super) migrations: Vec<Migration>,
+}
+
+/// The step to a version from the one before. It runs in a transaction with whatever other steps
+/// are needed; if it fails, none of them has happened.
+#[derive(Clone, Copy)]
+pub(super) struct Migration {
+    pub(super) to: u32,
+    pub(super) run: fn(&mut Step<'_, '_>) -> Result<(), StoreError>,
+}
+
+/// What a migration can do.
+pub(super) struct Step<'t, 'a>(pub(super) &'t mut Transaction<'a>);
+
+// Version 1 has nothing to migrate from: until there is a version 2, tests alone take a step.
+#[cfg_attr(not(test), expect(dead_code, reason = "for the first migration"))]
+impl Step<'_, '_> {
+    /// Runs a statement of the schema.
+    pub(super) fn sql(&self, sql: &str) -> Result<(), StoreError> {
+        self.0.db.execute_batch(sql).map_err(|error| self.0.failed(&error))
+    }
+
+    /// Opens, changes and seals again every value of a table.
+    pub(super) fn rewrite(
+        &mut self,
+        table: &'static Table,
+        change: impl Fn(&[u8]) -> Option<Zeroizing<Vec<u8>>>,
+    ) -> Result<(), StoreError> {
+        let mut values = Vec::new();
+        self.0.each(table, &[], "", |row| {
+            let value = self.0.value(table, &row)?;
+            values.push((row.columns, value));
+            Ok::<_, StoreError>(true)
+        })?;
+        for (columns, value) in values {
+            let changed = change(&value);
+            let changed = changed.ok_or_else(|| self.0.corrupt("a value of an unknown shape"))?;
+            self.0.put_value(table, &columns, &changed)?;
+        }
+        Ok(())
+    }
+}
+
+impl Schema {
+    /// The schema of this program.
+    pub(super) fn current() -> Self {
+        let tables = TABLES.to_vec();
+        let mut statements: Vec<_> = tables.iter().map(|table| table.create).collect();
+        statements.extend([LEDGER.create, CREATE_KEY, CREATE_LOOKUP]);
+        Self { version: 1, statements, tables, migrations: Vec::new() }
+    }
+
+    /// Brings a store from an older version to this one, inside a transaction.
+    pub(super) fn migrate(&self, tx: &mut Transaction<'_>, from: u32) -> Result<(), StoreError> {
+        let failed = |to: u32, why: String| StoreError::Migration { from, to, why };
+        for to in from.saturating_add(1)..=self.version {
+            let step = self.migrations.iter().find(|step| step.to == to);
+            let step = step.ok_or_else(|| failed(to, "there is no way to it".to_owned()))?;
+            (step.run)(&mut Step(tx)).map_err(|error| match error {
+                full @ (StoreError::NoSpace { .. } | StoreError::ReadOnly { .. }) => full,
+                other => failed(to, other.to_string()),
+            })?;
+        }
+        let version = format!("PRAGMA user_version = {}", self.version);
+        tx.db.execute_batch(&version).map_err(|error| tx.failed(&error))?;
+        tx.set_schema(self.version);
+        Ok(())
+    }
+
+    /// The file must have this schema, letter for letter.
+    pub(super) fn compare(&self, reader: &super::Reader<'_>) -> Result<(), StoreError> {
+        let failed = |error: rusqlite::Error| reader.failed(&error);
+        let sql = "SELECT sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
+        let mut statement = reader.db.prepare(sql).map_err(failed)?;
+        let found = statement.query_map([], |row| row.get::<_, Value>(0)).map_err(failed)?;
+        let mut found = found.collect::<Result<Vec<_>, _>>().map_err(failed)?;
+        for expected in &self.statements {
+            let expected = Value::Text((*expected).to_owned());
+            let at = found.iter().position(|statement| *statement == expected);
+            let at = at.ok_or_else(|| reader.corrupt("its schema has been altered"))?;
+            found.swap_remove(at);
+        }
+        if found.is_empty() { Ok(()) } else { Err(reader.corrupt("its schema has been altered")) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    use super::super::table::CONTACT;
+    use super::super::{Options, Store, Unlock};
+    use super::*;
+
+    static PIN: Table = Table {
+        name: "pin",
+        columns: &["pin", "contact"],
+        key: 1,
+        create: "CREATE TABLE pin (pin INTEGER PRIMARY KEY, contact INTEGER NOT NULL REFERENCES contact, sealed BLOB NOT NULL) STRICT",
+    };
+
+    /// A version 2 for this test alone: it pins every contact, and adds a byte to their records.
+    fn second(run: fn(&mut Step<'_, '_>) -> Result<(), StoreError>) -> Schema {
+        let mut schema = Schema::current();
+        schema.version = 2;
+        schema.tables.push(&PIN);
+        schema.statements.push(PIN.create);
+        schema.migrations.push(Migration { to: 2, run });
+        schema
+    }
+
+    fn to_second(step: &mut Step<'_, '_>) -> Result<(), StoreError> {
+        step.sql(PIN.create)?;
+        step.rewrite(&CONTACT, |value| {
+            let mut longer = Zeroizing::new(value.to_vec());
+            longer.push(0xaa);
+            Some(longer)
+        })?;
+        let mut contacts = Vec::new();
+        step.0.each(&CONTACT, &[], "", |row| {
+            contacts.push(row.column(0));
+            Ok::<_, StoreError>(true)
+        })?;
+        for contact in contacts {
+            step.0.put_value(&PIN, &[1, contact], b"pinned")?;
+        }
+        Ok(())
+    }
+
+    /// Does the whole step, and fails then.
+    fn in_vain(step: &mut Step<'_, '_>) -> Result<(), StoreError> {
+        to_second(step)?;
+        Err(step.0.corrupt("as a test"))
+    }
+
+    /// A copy of the store that version 1 made, and what opens it.
+    fn fixture() -> (tempfile::TempDir, PathBuf, Unlock) {
+        let folder = tempfile::tempdir().unwrap();
+        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+        for (from, to) in [("store-v1.db", "chat.db"), ("store-v1.key", "key")] {
+            let bytes = fs::read(fixtures.join(from)).unwrap();
+            super::super::file::write_new(&folder.path().join(to), &bytes).unwrap();
+        }
+        let (path, key) = (folder.path().join("chat.db"), folder.path().join("key"));
+        (folder, path, Unlock::KeyFile(key))
+    }
+
+    fn contacts(store: &Store) -> Vec<Vec<u8>> {
+        let mut values = Vec::new();
+        let reader = store.read();
+        reader
+            .each(&CONTACT, &[], "", |row| {
+                values.push(reader.value(&CONTACT, &row)?.to_vec());
+                Ok::<_, StoreError>(true)
+            })
+            .unwrap();
+        values
+    }
+
+    #[test]
+    fn an_older_store_becomes_the_newer_one_whole() {
+        let (_folder, path, unlock) = fixture();
+        let options = Options::default();
+        let store = Store::open(&path, &unlock, &options).unwrap();
+        let mut expected = contacts(&store);
+        let messages = store.read().export(|_| Ok::<_, StoreError>(()));
+        messages.unwrap();
+        drop(store);
+        let store = Store::open_with(second(to_second), &path, &unlock, &options).unwrap();
+        assert!(!expected.is_empty());
+        expected.iter_mut().for_each(|value| value.push(0xaa));
+        assert_eq!(contacts(&store), expected);
+        let (row, value) = {
+            let row = store.read().row(&PIN, &[1]).unwrap().unwrap();
+            let value = store.read().value(&PIN, &row).unwrap();
+            (row.column(0), value)
+        };
+        assert_eq!((row, &**value), (1, &b"pinned"[..]));
+        store.check().unwrap();
+        store.close().unwrap();
+        // The code of version 1 will not touch it any more, and that of version 2 opens it again
+        // without a step.
+        let refused = Store::open(&path, &unlock, &options).unwrap_err();
+        assert!(matches!(refused, StoreError::FromTheFuture { found: 2, known: 1, .. }));
+        let store = Store::open_with(second(in_vain), &path, &unlock, &options).unwrap();
+        assert_eq!(contacts(&store), expected);
+    }
+
+    #[test]
+    fn a_migration_that_fails_leaves_the_store_as_it_was() {
+        let (_folder, path, unlock) = fixture();
+        let options = Options::default();
+        let before = {
+            let store = Store::open(&path, &unlock, &options).unwrap();
+            contacts(&store)
+        };
+        let bytes = fs::read(&path).unwrap();
+        let refused = Store::open_with(second(in_vain), &path, &unlock, &options).unwrap_err();
+        assert!(matches!(&refused, StoreError::Migration { from: 1, to: 2, .. }), "{refused:?}");
+        assert!(refused.to_string().contains("unchanged"), "{refused}");
+        assert!(fs::read(&path).unwrap() == bytes, "not one byte of the file has changed");
+        let store = Store::open(&path, &unlock, &options).unwrap();
+        assert_eq!(contacts(&store), before);
+    }
+
+    #[test]
+    fn a_version_without_a_way_to_it_is_told() {
+        let (_folder, path, unlock) = fixture();
+        let schema = Schema { migrations: Vec::new(), ..second(to_second) };
+        let refused = Store::open_with(schema, &path, &unlock, &Options::default()).unwrap_err();
+        assert!(matches!(refused, StoreError::Migration { from: 1, to: 2, .. }), "{refused:?}");
+    }
+}
