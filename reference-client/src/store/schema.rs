@@ -204,6 +204,16 @@ mod tests {
         assert!(matches!(refused, StoreError::FromTheFuture { found: 2, known: 1, .. }));
         let store = Store::open_with(second(in_vain), &path, &unlock, &options).unwrap();
         assert_eq!(contacts(&store), expected);
+        drop(store);
+        // A version that was altered in the plain header starts no step again.
+        let db = rusqlite::Connection::open(&path).unwrap();
+        db.pragma_update(None, "user_version", 1).unwrap();
+        drop(db);
+        let refused = Store::open_with(second(to_second), &path, &unlock, &options).unwrap_err();
+        assert!(
+            matches!(&refused, StoreError::Corrupt { what, .. } if what.contains("version")),
+            "{refused:?}"
+        );
     }
 
     #[test]
