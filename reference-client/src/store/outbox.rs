@@ -106,9 +106,13 @@ impl Reader<'_> {
         connection: ConnectionId,
         released: u64,
     ) -> Result<u64, StoreError> {
+        let highest = self.highest_number(connection)?;
+        Ok(highest.map_or(released, |highest| highest.saturating_add(1)))
+    }
+
+    fn highest_number(&self, connection: ConnectionId) -> Result<Option<u64>, StoreError> {
         let sql = "SELECT max(number) FROM outbox WHERE connection = ?1";
-        let highest = self.number(sql, &[connection.0])?;
-        Ok(highest.map_or(released, |number| number.unsigned_abs().saturating_add(1)))
+        Ok(self.number(sql, &[connection.0])?.map(i64::unsigned_abs))
     }
 }
 
@@ -147,8 +151,11 @@ impl Transaction<'_> {
     }
 
     fn add_part(&mut self, id: ConnectionId, part: &Part) -> Result<u64, StoreError> {
-        let (_, state) = self.sender(id)?;
-        let number = self.next_number(id, state.outbox.released())?;
+        // A connection that keeps parts is a sender; its keys are not unpacked for each of them.
+        let number = match self.highest_number(id)? {
+            Some(highest) => highest.saturating_add(1),
+            None => self.sender(id)?.1.outbox.released(),
+        };
         let column = i64::try_from(number).map_err(|_| self.corrupt("an outbox without end"))?;
         self.put(&OUTBOX, &[id.0, column], part)?;
         Ok(number)
