@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use edgewise_spec::client::{ClientLink, Event};
+use edgewise_spec::client::{ClientLink, Event, RecipientEnd, SenderEnd};
 use edgewise_spec::connection::AccessKey;
 use edgewise_spec::error::{LinkEnd, Status};
 use edgewise_spec::frame::Class;
@@ -16,15 +16,29 @@ use tokio::time::timeout;
 use crate::carrier::Carrier;
 use crate::clock::{Clock, OsRandom};
 use crate::connect::connect;
+use crate::ends::Hubs;
 use crate::error::Error;
 use crate::link::{Access, Link};
 use crate::pipeline::Pipeline;
+
+/// Which connections of one server share a link.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Isolation {
+    /// All senders of the context share one link of each class, and all recipients another: the
+    /// server sees that they belong together, and does not see which two are one conversation.
+    #[default]
+    Profile,
+    /// Every [`Sender`](crate::Sender) and [`Recipient`](crate::Recipient) has a link of its own.
+    Contact,
+}
 
 /// What all links of a client have in common.
 #[derive(Clone)]
 pub struct ClientOptions {
     /// The password of servers that ask for one before they make connections.
     pub access_password: Option<String>,
+    /// Which connections share a link.
+    pub isolation: Isolation,
     /// For TCP and TLS together.
     pub connect_timeout: Duration,
     /// For describing, and for the handshake of a link.
@@ -42,6 +56,7 @@ impl Default for ClientOptions {
     fn default() -> Self {
         Self {
             access_password: None,
+            isolation: Isolation::default(),
             connect_timeout: Duration::from_secs(10),
             handshake_timeout: Duration::from_secs(10),
             reconnect_first: Duration::from_millis(500),
@@ -55,6 +70,7 @@ impl core::fmt::Debug for ClientOptions {
     /// Without the password.
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("ClientOptions")
+            .field("isolation", &self.isolation)
             .field("connect_timeout", &self.connect_timeout)
             .field("handshake_timeout", &self.handshake_timeout)
             .finish_non_exhaustive()
@@ -105,6 +121,8 @@ pub struct Client {
 struct Context {
     options: ClientOptions,
     servers: Mutex<HashMap<[u8; 32], Known>>,
+    senders: Hubs<SenderEnd>,
+    recipients: Hubs<RecipientEnd>,
 }
 
 /// What is known of one server, by its fingerprint.
@@ -120,7 +138,13 @@ impl Client {
     /// A context of its own.
     #[must_use]
     pub fn new(options: ClientOptions) -> Self {
-        Self { context: Arc::new(Context { options, servers: Mutex::default() }) }
+        let context = Context {
+            options,
+            servers: Mutex::default(),
+            senders: Hubs::default(),
+            recipients: Hubs::default(),
+        };
+        Self { context: Arc::new(context) }
     }
 
     /// The options it was made with.
@@ -271,6 +295,14 @@ impl Client {
 
     fn forget(&self, address: &Address) {
         self.with(&address.fingerprint, |known| known.description = None);
+    }
+
+    pub(crate) fn senders(&self) -> &Hubs<SenderEnd> {
+        &self.context.senders
+    }
+
+    pub(crate) fn recipients(&self) -> &Hubs<RecipientEnd> {
+        &self.context.recipients
     }
 
     pub(crate) fn now(&self) -> Now {

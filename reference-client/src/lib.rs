@@ -2,7 +2,8 @@
 //!
 //! - [`Client`] is one isolation context: it describes servers and opens links.
 //! - [`Link`] is an open link with a task of its own; [`Attachment`] one connection on it.
-//! - [`Sender`] and [`Recipient`] are ends of a connection that survive their links.
+//! - [`Sender`] and [`Recipient`] are ends of a connection that survive their links, which those
+//!   of one context share.
 //! - [`Pipeline`] is a link that the caller's own task turns: for throughput.
 //! - [`store`] is what a chat client keeps over restarts, sealed, in one file.
 //!
@@ -13,7 +14,7 @@ mod carrier;
 mod client;
 mod clock;
 mod connect;
-mod end;
+mod ends;
 mod error;
 mod link;
 mod pipeline;
@@ -23,7 +24,7 @@ pub mod store;
 
 pub use attachment::{Attachment, ConnectionEvent};
 pub use carrier::Io;
-pub use client::{Client, ClientOptions, Open};
+pub use client::{Client, ClientOptions, Isolation, Open};
 pub use clock::Clock;
 pub use edgewise_spec::client::{
     Answer, ClientLink, CreateAs, Event, Key, KeyRing, Lifetime, RecipientEvent, RecipientState,

@@ -3,15 +3,15 @@
 use edgewise_spec::client::{Key, RecipientEnd, RecipientEvent, RecipientState};
 use edgewise_spec::error::Misuse;
 use edgewise_spec::link::Address;
-use tokio::sync::oneshot;
 
 use crate::client::Client;
-use crate::end::{Running, start};
+use crate::ends::Running;
 use crate::error::Error;
 
 /// The recipient of one connection. It makes it, subscribes, and after each loss of the link or of
-/// the server's memory subscribes again or restores it. It has a link of its own; dropped, it says
-/// goodbye.
+/// the server's memory subscribes again or restores it. Dropped, it leaves the link,
+/// which it shares as [`Isolation`](crate::Isolation) says. Parts that it is slow to store are held
+/// against the window of the whole link.
 ///
 /// ```no_run
 /// # async fn example(
@@ -44,18 +44,7 @@ impl Recipient {
     /// Starts from a stored state.
     #[must_use]
     pub fn start(client: &Client, address: &Address, state: RecipientState) -> Self {
-        Self(start(client, address, RecipientEnd::new(state)))
-    }
-
-    async fn ask<T: Send + 'static>(
-        &self,
-        what: impl FnOnce(&mut RecipientEnd) -> T + Send + 'static,
-    ) -> Result<T, Error> {
-        let (reply, answer) = oneshot::channel();
-        let command = Box::new(move |end: &mut RecipientEnd| drop(reply.send(what(end))));
-        let stopped = || Error::Lost("the recipient has stopped; see its last event".to_owned());
-        self.0.commands.send(command).await.map_err(|_| stopped())?;
-        answer.await.map_err(|_| stopped())
+        Self(Running::start(client, address, RecipientEnd::new(state)))
     }
 
     /// The sender's key of the last [`RecipientEvent::StoreSenderKey`] is stored.
@@ -63,7 +52,7 @@ impl Recipient {
     /// # Errors
     /// [`Error::Lost`] once the recipient has stopped.
     pub async fn sender_key_stored(&self) -> Result<(), Error> {
-        self.ask(RecipientEnd::sender_key_stored).await
+        self.0.ask(RecipientEnd::sender_key_stored).await
     }
 
     /// Every part up to this sequence is stored: the server may delete it.
@@ -72,7 +61,7 @@ impl Recipient {
     /// [`Misuse::SenderKeyNotStored`] before
     /// [`sender_key_stored`](Self::sender_key_stored).
     pub async fn stored(&self, through: u64) -> Result<(), Error> {
-        let stored: Result<(), Misuse> = self.ask(move |end| end.stored(through)).await?;
+        let stored: Result<(), Misuse> = self.0.ask(move |end| end.stored(through)).await?;
         Ok(stored?)
     }
 
@@ -81,7 +70,7 @@ impl Recipient {
     /// # Errors
     /// [`Error::Lost`] once the recipient has stopped.
     pub async fn suspend(&self, suspended: bool) -> Result<(), Error> {
-        self.ask(move |end| end.suspend(suspended)).await
+        self.0.ask(move |end| end.suspend(suspended)).await
     }
 
     /// Deletes the connection.
@@ -89,7 +78,7 @@ impl Recipient {
     /// # Errors
     /// [`Error::Lost`] once the recipient has stopped.
     pub async fn delete(&self) -> Result<(), Error> {
-        self.ask(RecipientEnd::delete).await
+        self.0.ask(RecipientEnd::delete).await
     }
 
     /// Takes the subscription back after [`RecipientEvent::Replaced`].
@@ -97,7 +86,7 @@ impl Recipient {
     /// # Errors
     /// [`Error::Lost`] once the recipient has stopped.
     pub async fn subscribe_again(&self) -> Result<(), Error> {
-        self.ask(RecipientEnd::subscribe_again).await
+        self.0.ask(RecipientEnd::subscribe_again).await
     }
 
     /// Changes the key; the new one is stored, and so is the one before until
@@ -106,7 +95,7 @@ impl Recipient {
     /// # Errors
     /// [`Misuse`] as [`RecipientEnd::rotate`] says.
     pub async fn rotate(&self, key: Key) -> Result<(), Error> {
-        let changed: Result<(), Misuse> = self.ask(move |end| end.rotate(key)).await?;
+        let changed: Result<(), Misuse> = self.0.ask(move |end| end.rotate(key)).await?;
         Ok(changed?)
     }
 
@@ -115,7 +104,7 @@ impl Recipient {
     /// # Errors
     /// [`Error::Lost`] once the recipient has stopped.
     pub async fn state(&self) -> Result<RecipientState, Error> {
-        self.ask(|end| end.state().clone()).await
+        self.0.ask(|end| end.state().clone()).await
     }
 
     /// What happens next; `None` after the last event.
@@ -123,7 +112,7 @@ impl Recipient {
     /// # Errors
     /// Why the server must not be used any more.
     pub async fn next(&mut self) -> Result<Option<RecipientEvent>, Error> {
-        self.0.told.recv().await.transpose()
+        self.0.next().await
     }
 }
 

@@ -4,15 +4,14 @@ use bytes::Bytes;
 use edgewise_spec::client::{Key, SenderEnd, SenderEvent, SenderState};
 use edgewise_spec::error::Misuse;
 use edgewise_spec::link::Address;
-use tokio::sync::oneshot;
 
 use crate::client::Client;
-use crate::end::{Running, start};
+use crate::ends::Running;
 use crate::error::Error;
 
 /// The sender of one connection. It claims, attaches, hands parts in, and after each loss of the
-/// link or of the server's memory goes on where it has to. It has a link of its own; dropped, it
-/// says goodbye.
+/// link or of the server's memory goes on where it has to. Dropped, it leaves the link, which
+/// it shares as [`Isolation`](crate::Isolation) says.
 ///
 /// ```no_run
 /// # async fn example(
@@ -42,18 +41,7 @@ impl Sender {
     /// Starts from a stored state.
     #[must_use]
     pub fn start(client: &Client, address: &Address, state: SenderState) -> Self {
-        Self(start(client, address, SenderEnd::new(state)))
-    }
-
-    async fn ask<T: Send + 'static>(
-        &self,
-        what: impl FnOnce(&mut SenderEnd) -> T + Send + 'static,
-    ) -> Result<T, Error> {
-        let (reply, answer) = oneshot::channel();
-        let command = Box::new(move |end: &mut SenderEnd| drop(reply.send(what(end))));
-        let stopped = || Error::Lost("the sender has stopped; see its last event".to_owned());
-        self.0.commands.send(command).await.map_err(|_| stopped())?;
-        answer.await.map_err(|_| stopped())
+        Self(Running::start(client, address, SenderEnd::new(state)))
     }
 
     /// Hands over a part, which is stored; returns its number, one more each.
@@ -61,7 +49,7 @@ impl Sender {
     /// # Errors
     /// [`Error::Lost`] once the sender has stopped.
     pub async fn push(&self, part: Bytes) -> Result<u64, Error> {
-        self.ask(move |end| end.push(part)).await
+        self.0.ask(move |end| end.push(part)).await
     }
 
     /// Lets the parts up to and including a number go.
@@ -69,7 +57,7 @@ impl Sender {
     /// # Errors
     /// [`Error::Lost`] once the sender has stopped.
     pub async fn release(&self, through: u64) -> Result<(), Error> {
-        self.ask(move |end| end.release(through)).await
+        self.0.ask(move |end| end.release(through)).await
     }
 
     /// Changes the key; the new one is stored, and so is the one before until
@@ -78,7 +66,7 @@ impl Sender {
     /// # Errors
     /// [`Misuse`] as [`SenderEnd::rotate`] says.
     pub async fn rotate(&self, key: Key) -> Result<(), Error> {
-        let changed: Result<(), Misuse> = self.ask(move |end| end.rotate(key)).await?;
+        let changed: Result<(), Misuse> = self.0.ask(move |end| end.rotate(key)).await?;
         Ok(changed?)
     }
 
@@ -87,7 +75,7 @@ impl Sender {
     /// # Errors
     /// [`Error::Lost`] once the sender has stopped.
     pub async fn state(&self) -> Result<SenderState, Error> {
-        self.ask(|end| end.state().clone()).await
+        self.0.ask(|end| end.state().clone()).await
     }
 
     /// What happens next; `None` after the last event.
@@ -95,7 +83,7 @@ impl Sender {
     /// # Errors
     /// Why the server must not be used any more.
     pub async fn next(&mut self) -> Result<Option<SenderEvent>, Error> {
-        self.0.told.recv().await.transpose()
+        self.0.next().await
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use edgewise_client::{Address, Clock};
 use edgewise_proto::v1;
-use edgewise_spec::connection::AccessKey;
+use edgewise_spec::connection::{AccessKey, Op};
 use edgewise_spec::error::LinkEnd;
 use edgewise_spec::frame::Class;
 use edgewise_spec::link::describe::{DescribeAnswer, Description, Limits};
@@ -68,6 +68,7 @@ struct Inner {
     next_link: u32,
     rng: ChaCha20Rng,
     opened: usize,
+    attached: usize,
     described: usize,
 }
 
@@ -150,6 +151,7 @@ impl TestServer {
             next_link: 1,
             rng,
             opened: 0,
+            attached: 0,
             described: 0,
         };
         let world = Arc::new(World {
@@ -177,6 +179,11 @@ impl TestServer {
     /// How many links were opened so far.
     pub fn opened(&self) -> usize {
         self.world.inner.lock().unwrap().opened
+    }
+
+    /// Attaches that were accepted, less those that were given back by Detach.
+    pub fn attached(&self) -> usize {
+        self.world.inner.lock().unwrap().attached
     }
 
     /// How often it was asked to describe itself so far.
@@ -310,6 +317,11 @@ async fn pump(
             let mut woken = Vec::new();
             while let Some(request) = link.poll_request(now, &mut inner.rng) {
                 let outcome = inner.store.apply(now, &request.op, &mut woken);
+                match (&request.op, &outcome) {
+                    (Op::Attach(_), Ok(_)) => inner.attached += 1,
+                    (Op::Detach { .. }, Ok(_)) => inner.attached -= 1,
+                    _ => {}
+                }
                 link.complete(now, request.ticket, outcome);
             }
             for wake in woken.drain(..) {

@@ -146,10 +146,7 @@ impl RecipientEnd {
                 self.state.keys.withdraw();
                 events.push(RecipientEvent::KeyRefused(reject));
             }
-            (_, Reject::KeyExpired) => {
-                self.leave = Some(at.handle);
-                self.expired(events);
-            }
+            (_, Reject::KeyExpired) => self.expired(events),
             (_, other) => self.stop(Stopped::Refused(other), events),
         }
     }
@@ -178,11 +175,14 @@ impl RecipientEnd {
 
     /// Leaves the present attachment, if there is one, and attaches anew.
     pub(super) fn attach_again(&mut self) {
-        if let Phase::Attached(at) = self.phase {
-            self.leave = Some(at.handle);
-        }
-        self.flights.clear();
+        self.let_go();
         self.phase = Phase::Idle(first(&self.state));
+    }
+
+    /// Answers to what was asked before mean nothing; an attachment is to be given back.
+    pub(super) fn let_go(&mut self) {
+        self.leave = self.handle_of().or(self.leave);
+        self.flights.clear();
     }
 
     fn try_later(&mut self, now: Now, next: Next) {
@@ -191,14 +191,14 @@ impl RecipientEnd {
     }
 
     fn expired(&mut self, events: &mut Vec<RecipientEvent>) {
-        self.flights.clear();
+        self.let_go();
         self.phase = Phase::Expired;
         events.push(RecipientEvent::KeyExpired);
     }
 
     pub(super) fn stop(&mut self, why: Stopped, events: &mut Vec<RecipientEvent>) {
+        self.let_go();
         self.phase = Phase::Stopped;
-        self.flights.clear();
         events.push(RecipientEvent::Stopped(why));
     }
 }

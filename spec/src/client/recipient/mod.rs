@@ -121,6 +121,8 @@ pub struct RecipientEnd {
     /// A restore was answered since the last attach that succeeded.
     restored: bool,
     conflict_told: bool,
+    /// The caller has left: nothing new is asked.
+    leaving: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -191,6 +193,7 @@ impl RecipientEnd {
             delete: false,
             restored: false,
             conflict_told: false,
+            leaving: false,
         }
     }
 
@@ -205,11 +208,33 @@ impl RecipientEnd {
     #[must_use]
     pub const fn wants(&self) -> Option<Class> {
         match self.phase {
-            Phase::Stopped | Phase::Expired | Phase::Replaced => None,
+            // An attachment of no use is still to be given back, over the link that it is on.
+            Phase::Stopped | Phase::Expired | Phase::Replaced if self.leave.is_none() => None,
             Phase::Idle(Next::Create) if self.state.open.is_some() => Some(Class::Medium),
             Phase::Asking(class) => Some(class),
-            Phase::Idle(_) | Phase::Attached(_) => Some(self.state.terms.class),
+            _ => Some(self.state.terms.class),
         }
+    }
+
+    /// The handle that events for this end name, while it is attached.
+    #[must_use]
+    pub const fn handle_of(&self) -> Option<u32> {
+        match self.phase {
+            Phase::Attached(attachment) => Some(attachment.handle),
+            _ => None,
+        }
+    }
+
+    /// Asks for nothing new; an attachment is given back to its link. Once
+    /// [`has_left`](Self::has_left), the end may be dropped while the link goes on.
+    pub const fn leave(&mut self) {
+        self.leaving = true;
+    }
+
+    /// Whether nothing of this end is left on its link.
+    #[must_use]
+    pub const fn has_left(&self) -> bool {
+        self.leaving && self.leave.is_none() && matches!(self.phase, Phase::Stopped)
     }
 
     /// Whether parts are coming in.
@@ -288,7 +313,9 @@ impl RecipientEnd {
     pub fn link_lost(&mut self) {
         self.flights.clear();
         self.leave = None;
-        if matches!(self.phase, Phase::Asking(_) | Phase::Attached(_)) {
+        if self.leaving {
+            self.phase = Phase::Stopped;
+        } else if matches!(self.phase, Phase::Asking(_) | Phase::Attached(_)) {
             self.phase = Phase::Idle(first(&self.state));
         }
     }
@@ -306,7 +333,11 @@ impl RecipientEnd {
         access: Option<&AccessKey>,
         link: &mut ClientLink,
     ) -> Result<(), Misuse> {
+        if self.leaving {
+            self.go(now, end, link)?;
+        }
         if let Some(handle) = self.leave
+            && link.class() == self.state.terms.class
             && link.room() > 0
         {
             self.flights.submit(end, What::Detach, Request::Detach { handle }, link)?;
@@ -322,6 +353,19 @@ impl RecipientEnd {
             Phase::Attached(attachment) => self.attached(now, attachment, end, link),
             Phase::Asking(_) | Phase::Expired | Phase::Replaced | Phase::Stopped => Ok(()),
         }
+    }
+
+    /// Acknowledges what was stored before the caller left, and asks for nothing more. An answer
+    /// that is awaited says first what there is to give back.
+    fn go(&mut self, now: Now, end: u32, link: &mut ClientLink) -> Result<(), Misuse> {
+        match self.phase {
+            Phase::Asking(_) => return Ok(()),
+            Phase::Attached(attachment) => self.attached(now, attachment, end, link)?,
+            Phase::Idle(_) | Phase::Expired | Phase::Replaced | Phase::Stopped => {}
+        }
+        self.let_go();
+        self.phase = Phase::Stopped;
+        Ok(())
     }
 
     fn create(
@@ -447,8 +491,7 @@ impl RecipientEnd {
             }
             Event::Notice(notice) if notice.handle == at.handle => self.told(notice, events),
             Event::Ended { handle, reason } if *handle == at.handle => {
-                self.leave = Some(*handle);
-                self.flights.clear();
+                self.let_go();
                 if *reason == v1::EndReason::Replaced {
                     // CONNECTION-69
                     self.phase = Phase::Replaced;

@@ -62,7 +62,8 @@ impl SenderEnd {
                 events.push(SenderEvent::Accepted { through });
             }
         } else {
-            again = outbox.iter().count();
+            // Before the first attach nothing can have been submitted.
+            again = before.map_or(0, |_| outbox.iter().count());
             outbox.submit_again(attached.next);
         }
         let cursor = outbox.lowest_unanswered();
@@ -144,11 +145,9 @@ impl SenderEnd {
         match result {
             Ok(_) => {
                 self.rotate_due = false;
-                self.leave = Some(at.handle);
                 self.attach_again();
             }
             Err(Reject::Refused | Reject::NotAttached) => {
-                self.leave = Some(at.handle);
                 self.attach_again();
             }
             Err(Reject::Unavailable) => {
@@ -161,6 +160,7 @@ impl SenderEnd {
                 self.state.keys.withdraw();
                 events.push(SenderEvent::KeyRefused(*reject));
                 if *reject == Reject::KeyExpired {
+                    self.let_go();
                     self.phase = Phase::Expired;
                     events.push(SenderEvent::KeyExpired);
                 }
@@ -185,7 +185,6 @@ impl SenderEnd {
         match reject {
             Reject::Gap { next } if next < self.state.outbox.first() => {
                 // CONNECTION-63: only an attach can lift the record to where the kept parts are.
-                self.leave = Some(at.handle);
                 self.attach_again();
                 self.retry.failed(now);
             }
@@ -205,11 +204,10 @@ impl SenderEnd {
                 self.retry.failed(now);
             }
             Reject::Refused | Reject::NotAttached => {
-                self.leave = Some(at.handle);
                 self.attach_again();
             }
             Reject::KeyExpired => {
-                self.leave = Some(at.handle);
+                self.let_go();
                 self.phase = Phase::Expired;
                 events.push(SenderEvent::KeyExpired);
             }
@@ -222,8 +220,14 @@ impl SenderEnd {
 
     /// Attaches anew, on this link or the next one; answers to what was asked before mean nothing.
     pub(super) fn attach_again(&mut self) {
-        self.flights.clear();
+        self.let_go();
         self.phase = Phase::Idle(first(&self.state));
+    }
+
+    /// Answers to what was asked before mean nothing; an attachment is to be given back.
+    pub(super) fn let_go(&mut self) {
+        self.leave = self.handle_of().or(self.leave);
+        self.flights.clear();
     }
 
     fn try_later(&mut self, now: Now, next: Next) {
@@ -232,8 +236,8 @@ impl SenderEnd {
     }
 
     fn stop(&mut self, why: Stopped, events: &mut Vec<SenderEvent>) {
+        self.let_go();
         self.phase = Phase::Stopped;
-        self.flights.clear();
         events.push(SenderEvent::Stopped(why));
     }
 }

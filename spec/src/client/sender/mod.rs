@@ -123,6 +123,8 @@ pub struct SenderEnd {
     leave: Option<u32>,
     /// The claim was repeated since the last attach that succeeded.
     claimed_again: bool,
+    /// The caller has left: nothing new is asked.
+    leaving: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -177,6 +179,7 @@ impl SenderEnd {
             rotate_due: false,
             leave: None,
             claimed_again: false,
+            leaving: false,
         }
     }
 
@@ -208,7 +211,10 @@ impl SenderEnd {
     #[must_use]
     pub fn wants(&self) -> Option<Class> {
         match self.phase {
-            Phase::Stopped | Phase::Expired => None,
+            // An attachment of no use is still to be given back, over the link that it is on.
+            Phase::Stopped | Phase::Expired => {
+                self.state.claimed.filter(|_| self.leave.is_some()).map(|(_, class)| class)
+            }
             Phase::Idle(Next::Claim) => Some(Class::Medium),
             Phase::Asking(class) => Some(class),
             Phase::Idle(Next::Attach(_)) | Phase::Attached(_) => {
@@ -221,6 +227,27 @@ impl SenderEnd {
     #[must_use]
     pub const fn is_attached(&self) -> bool {
         matches!(self.phase, Phase::Attached(_))
+    }
+
+    /// The handle that events for this end name, while it is attached.
+    #[must_use]
+    pub const fn handle_of(&self) -> Option<u32> {
+        match self.phase {
+            Phase::Attached(attachment) => Some(attachment.handle),
+            _ => None,
+        }
+    }
+
+    /// Asks for nothing new; an attachment is given back to its link. Once
+    /// [`has_left`](Self::has_left), the end may be dropped while the link goes on.
+    pub const fn leave(&mut self) {
+        self.leaving = true;
+    }
+
+    /// Whether nothing of this end is left on its link.
+    #[must_use]
+    pub const fn has_left(&self) -> bool {
+        self.leaving && self.leave.is_none() && matches!(self.phase, Phase::Stopped)
     }
 
     /// When [`advance`](Self::advance) has something to do again, if nothing happens before.
@@ -253,7 +280,9 @@ impl SenderEnd {
     pub fn link_lost(&mut self) {
         self.flights.clear();
         self.leave = None;
-        if matches!(self.phase, Phase::Asking(_) | Phase::Attached(_)) {
+        if self.leaving {
+            self.phase = Phase::Stopped;
+        } else if matches!(self.phase, Phase::Asking(_) | Phase::Attached(_)) {
             self.phase = Phase::Idle(first(&self.state));
         }
     }
@@ -267,7 +296,12 @@ impl SenderEnd {
         if link.room() == 0 {
             return Ok(());
         }
-        if let Some(handle) = self.leave {
+        if self.leaving {
+            self.go(now, end, link)?;
+        }
+        if let (Some(handle), Some((_, class))) = (self.leave, self.state.claimed)
+            && class == link.class()
+        {
             self.flights.submit(end, What::Detach, Request::Detach { handle }, link)?;
             self.leave = None;
         }
@@ -281,6 +315,19 @@ impl SenderEnd {
             Phase::Attached(attachment) => self.attached(now, attachment, end, link),
             Phase::Asking(_) | Phase::Expired | Phase::Stopped => Ok(()),
         }
+    }
+
+    /// Hands in what was to go out before the caller left, and asks for nothing more. An answer
+    /// that is awaited says first what there is to give back.
+    fn go(&mut self, now: Now, end: u32, link: &mut ClientLink) -> Result<(), Misuse> {
+        match self.phase {
+            Phase::Asking(_) => return Ok(()),
+            Phase::Attached(attachment) => self.attached(now, attachment, end, link)?,
+            Phase::Idle(_) | Phase::Expired | Phase::Stopped => {}
+        }
+        self.let_go();
+        self.phase = Phase::Stopped;
+        Ok(())
     }
 
     fn claim(&mut self, end: u32, link: &mut ClientLink) -> Result<(), Misuse> {
