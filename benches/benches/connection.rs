@@ -11,8 +11,8 @@ use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use edgewise_proto::v1;
 use edgewise_spec::connection::{
-    Around, Attach, By, Claim, Create, Op, Outcome, Role, Setting, State, Terms, attach_input,
-    claim_input, plan, recipient_id, sender_id,
+    Around, Attach, By, Claim, Create, Kind, Op, Outcome, Role, Setting, State, Terms,
+    attach_input, claim_input, plan, recipient_id, sender_id,
 };
 use edgewise_spec::frame::Class;
 use edgewise_spec::link::Limits;
@@ -59,6 +59,7 @@ impl Bench {
                 recipient_key,
                 sender_key: Some(sender_key),
                 state: State::Claimed,
+                kind: Kind::Contact,
                 class,
                 terms: Terms::new(128, 90, 21).expect("terms of the closed lists"),
                 bundle: Bytes::new(),
@@ -131,6 +132,7 @@ fn planning(criterion: &mut Criterion) {
             recipient_key: key(1).1,
             sender_key: Some(key(2).1),
             state: State::Claimed,
+            kind: Kind::Contact,
             class: Class::Medium,
             terms: Terms::new(128, 90, 21).expect("terms of the closed lists"),
             bundle: Bytes::new(),
@@ -139,7 +141,13 @@ fn planning(criterion: &mut Criterion) {
         };
         edgewise_spec::connection::Record::new(&create, NOW)
     };
-    let around = Around { slot: Slot(0), claim_key_taken: false, buried: false, full: false };
+    let around = Around {
+        slot: Slot(0),
+        claim_key_taken: false,
+        buried: false,
+        full: false,
+        deposited: false,
+    };
     let send = Op::Send { by: bench.sender, submission: 0, part: Bytes::new() };
     let acknowledge = Op::Acknowledge { by: bench.recipient, through: 0 };
     for (name, op) in [("send", send), ("acknowledge", acknowledge)] {

@@ -152,7 +152,7 @@ impl ShardedStore {
     }
 
     fn at(&self, slot: Slot, now: Now, op: &Op, wakes: &mut Wakes) -> Result<Outcome, Reject> {
-        let hint = matches!(op, Op::Claim(_)).then_some(slot);
+        let hint = matches!(op, Op::Claim(_) | Op::Deposit(_)).then_some(slot);
         let applied = self.shard_at(slot).apply(now, op, hint, false, wakes);
         self.forget(applied.removed);
         applied.outcome

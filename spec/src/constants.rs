@@ -48,6 +48,8 @@ pub mod labels {
     pub const CONNECTION_CLAIM: &str = "connection/claim";
     /// Signature of an attach.
     pub const CONNECTION_ATTACH: &str = "connection/attach";
+    /// Signature of a deposit.
+    pub const CONNECTION_DEPOSIT: &str = "connection/deposit";
     /// Proof of the access password.
     pub const CONNECTION_ACCESS: &str = "connection/access";
     /// Signatures of a change of key.

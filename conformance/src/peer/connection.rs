@@ -61,6 +61,8 @@ impl Key {
 pub struct Connection {
     /// The class of its parts.
     pub class: Class,
+    /// What it is for.
+    pub kind: v1::Kind,
     /// The recipient's present key.
     pub recipient: Key,
     /// The sender's present key.
@@ -97,6 +99,7 @@ impl Connection {
         let sender_id = sender_id(&fingerprint, claim.verifying_key().as_bytes());
         Self {
             class,
+            kind: v1::Kind::Contact,
             recipient,
             sender,
             claim,
@@ -120,7 +123,7 @@ impl Connection {
             state: v1::State::Open.into(),
             sender_key: None,
             link_class: self.class.code(),
-            kind: v1::Kind::Contact.into(),
+            kind: self.kind.into(),
             quota,
             idle_days,
             part_days,
@@ -203,6 +206,17 @@ impl Connection {
             sender_key: Some(sender.record.clone()),
             claim_signature: Bytes::copy_from_slice(&self.claim.sign(&message)),
             sender_signature: sender.sign(&message),
+        }
+    }
+
+    /// A Deposit by whoever has the claim key.
+    #[must_use]
+    pub fn deposit(&self, transcript: &[u8; HASH_LEN], part: Bytes) -> v1::Deposit {
+        let message = [&lp(labels::CONNECTION_DEPOSIT)[..], transcript, &part].concat();
+        v1::Deposit {
+            claim_vk: Bytes::copy_from_slice(self.claim.verifying_key().as_bytes()),
+            signature: Bytes::copy_from_slice(&self.claim.sign(&message)),
+            part,
         }
     }
 

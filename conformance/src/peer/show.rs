@@ -40,6 +40,9 @@ pub fn body(body: &Body) -> String {
             bytes(&m.access)
         ),
         Body::Claim(m) => format!("Claim claim_vk {}", bytes(&m.claim_vk)),
+        Body::Deposit(m) => {
+            format!("Deposit claim_vk {} part {}", bytes(&m.claim_vk), bytes(&m.part))
+        }
         Body::Attach(m) => attach(m),
         Body::Subscribe(m) => format!(
             "Subscribe handle {} window {} parts, {} bytes",

@@ -27,4 +27,4 @@ pub use link::{Answer, ClientLink, Event, Filled};
 pub use recipient::{RecipientEnd, RecipientEvent, RecipientState};
 pub use requests::Request;
 pub use sender::{Kept, Outbox, SenderEnd, SenderEvent, SenderState, Stopped};
-pub use signed::{CreateAs, Terms, attach, change, claim, create};
+pub use signed::{CreateAs, Terms, attach, change, claim, create, deposit};

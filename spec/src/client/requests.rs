@@ -19,6 +19,8 @@ pub enum Request {
     Create(Box<v1::Create>),
     /// Become a connection's sender.
     Claim(Box<v1::Claim>),
+    /// Leave a part at a connection of kind address.
+    Deposit(Box<v1::Deposit>),
     /// Prove a key once for this link.
     Attach(Box<v1::Attach>),
     /// Ask for parts.
@@ -54,6 +56,7 @@ impl Request {
             Self::Send(send) => Body::Send(send),
             Self::Create(create) => Body::Create(*create),
             Self::Claim(claim) => Body::Claim(*claim),
+            Self::Deposit(deposit) => Body::Deposit(*deposit),
             Self::Attach(attach) => Body::Attach(*attach),
             Self::Subscribe(subscribe) => Body::Subscribe(subscribe),
             Self::Suspend { handle } => Body::Suspend(v1::Suspend { handle }),
@@ -72,6 +75,7 @@ impl Request {
             Self::Subscribe(_) => Kind::Subscribe,
             Self::Detach { .. } => Kind::Detach,
             Self::Send(_)
+            | Self::Deposit(_)
             | Self::Suspend { .. }
             | Self::Resume { .. }
             | Self::Rotate(_)
@@ -82,7 +86,7 @@ impl Request {
     fn handle(&self) -> u32 {
         match self {
             Self::Send(send) => send.handle,
-            Self::Create(_) | Self::Claim(_) => 0,
+            Self::Create(_) | Self::Claim(_) | Self::Deposit(_) => 0,
             Self::Attach(attach) => attach.handle,
             Self::Subscribe(subscribe) => subscribe.handle,
             Self::Rotate(rotate) => rotate.handle,

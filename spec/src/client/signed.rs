@@ -130,6 +130,18 @@ pub fn claim(
     }
 }
 
+/// A Deposit of a part of class medium over the link of `transcript`, by the claim key of a
+/// connection of kind address.
+#[must_use]
+pub fn deposit(transcript: &[u8; 32], claim: &SigningKey, part: Bytes) -> v1::Deposit {
+    let signature = claim.sign(&connection::deposit_input(transcript, &part));
+    v1::Deposit {
+        claim_vk: bytes(claim.verifying_key().as_bytes()),
+        part,
+        signature: bytes(&signature),
+    }
+}
+
 /// An Attach over the link of `transcript`.
 ///
 /// `from` is a sender's lowest unanswered submission and 0 for a recipient; `chain` has the

@@ -24,6 +24,8 @@ pub struct Create {
     pub sender_key: Option<KeyRecord>,
     /// The state to make the record in.
     pub state: State,
+    /// What the connection is for.
+    pub kind: Kind,
     /// The connection's class.
     pub class: Class,
     /// Quota and lifetimes.
@@ -75,13 +77,14 @@ impl Create {
         let sender_id = sender_id(setting.fingerprint, &claim_vk);
         // An exact-size copy: a slice would pin the block it came in.
         let bundle = bytes::Bytes::copy_from_slice(&body.bundle);
-        let state = body.state();
+        let (state, kind) = (body.state(), body.kind());
         Ok(Self {
             recipient_id,
             sender_id,
             recipient_key,
             sender_key,
             state,
+            kind,
             class,
             terms,
             bundle,
@@ -113,13 +116,16 @@ fn check_shape(
 
 /// CONNECTION-6: the closed lists, and the limits this server describes.
 fn check_terms(body: &v1::CreateBody, setting: &Setting<'_>) -> Result<(Class, Terms), Reject> {
-    let named = body.state() != State::Unspecified && body.kind() == Kind::Contact;
+    let named = body.state() != State::Unspecified && body.kind() != Kind::Unspecified;
     let limits = setting.limits;
     let within = body.quota <= limits.quota_max
         && body.idle_days <= limits.idle_days_max
         && body.part_days <= limits.part_days_max;
     require!(CONNECTION_6, named && within, Reject::Terms);
     let class = Class::try_from(body.link_class).map_err(|_| Reject::Terms)?;
+    let address = body.kind() == Kind::Address;
+    let depositable = body.state() == State::Open && class == Class::Medium;
+    require!(CONNECTION_72, !address || depositable, Reject::Terms);
     let terms = Terms::new(body.quota, body.idle_days, body.part_days).ok_or(Reject::Terms)?;
     Ok((class, terms))
 }

@@ -5,7 +5,9 @@ use std::num::NonZeroU32;
 use bytes::Bytes;
 use edgewise_proto::v1::{self, Role, State};
 
-use super::{Around, Attach, By, Claim, Create, Op, Outcome, Plan, Put, Record, Terms, plan};
+use super::{
+    Around, Attach, By, Claim, Create, Deposit, Kind, Op, Outcome, Plan, Put, Record, Terms, plan,
+};
 use crate::error::Reject;
 use crate::frame::Class;
 use crate::rotation::{Chain, Change, KeyRecord};
@@ -27,12 +29,24 @@ fn create(state: State) -> Create {
         recipient_key: key(1, 0),
         sender_key: (state != State::Open).then(|| key(2, 0)),
         state,
+        kind: Kind::Contact,
         class: Class::Medium,
         terms: Terms::new(16, 30, 7).unwrap(),
         bundle: Bytes::new(),
         chain: Chain::default(),
         incarnation: 5,
     }
+}
+
+const AROUND: Around =
+    Around { slot: Slot(0), claim_key_taken: false, buried: false, full: false, deposited: false };
+
+fn address() -> Create {
+    Create { kind: Kind::Address, ..create(State::Open) }
+}
+
+fn deposit() -> Op {
+    Op::Deposit(Box::new(Deposit { sender_id: [2; 32], part: Bytes::new() }))
 }
 
 fn place() -> Place {
@@ -72,9 +86,12 @@ fn operations() -> Vec<(&'static str, Op)> {
     let send = |submission| Op::Send { by: sender, submission, part: Bytes::new() };
     vec![
         ("Create, open", Op::Create(Box::new(create(State::Open)))),
+        ("Create, address", Op::Create(Box::new(address()))),
         ("Create, claimed", Op::Create(Box::new(create(State::Claimed)))),
         ("Claim", claim(key(2, 0))),
         ("Claim, another key", claim(key(9, 0))),
+        ("Deposit", deposit()),
+        ("Deposit, repeat", deposit()),
         ("Attach, recipient", attach(Role::Recipient)),
         ("Attach, sender", attach(Role::Sender)),
         ("Subscribe", Op::Subscribe { by: recipient }),
@@ -99,6 +116,12 @@ fn records() -> Vec<(&'static str, Option<Record>, bool)> {
         record.set_subscriber(Some(place()));
         Some(record)
     };
+    let address = |held| {
+        let mut record = Record::new(&self::address(), NOW);
+        (record.next, record.accepted, record.held) = (3, 3, held);
+        record.set_subscriber(Some(place()));
+        Some(record)
+    };
     vec![
         ("none", None, false),
         ("deleted", None, true),
@@ -107,6 +130,8 @@ fn records() -> Vec<(&'static str, Option<Record>, bool)> {
         ("claimed", record(State::Claimed, 3, 3), false),
         ("claimed, full", record(State::Claimed, 16, 16), false),
         ("suspended", record(State::Suspended, 3, 3), false),
+        ("address", address(3), false),
+        ("address, full", address(16), false),
     ]
 }
 
@@ -149,6 +174,9 @@ fn cell(planned: &Plan, before: Option<&Record>, unanswered: bool) -> String {
             }
         }
     }
+    if planned.put_bundle {
+        effects.push("bundle".to_owned());
+    }
     if planned.append {
         effects.push("kept".to_owned());
     }
@@ -173,7 +201,8 @@ fn table() -> String {
             .map(|(_, record, buried)| {
                 let slot = Slot(0);
                 let buried = *buried;
-                let around = Around { slot, claim_key_taken: false, buried, full: false };
+                let deposited = operation == "Deposit, repeat";
+                let around = Around { slot, buried, deposited, ..AROUND };
                 // FRAME-18
                 let unanswered = matches!(op, Op::Acknowledge { .. });
                 cell(&plan(record.as_ref(), &around, &op, NOW), record.as_ref(), unanswered)
@@ -194,7 +223,7 @@ fn the_table_of_the_chapter_is_what_the_code_does() {
 
 #[test]
 fn a_full_server_refuses_only_what_it_does_not_know() {
-    let around = Around { slot: Slot(0), claim_key_taken: false, buried: false, full: true };
+    let around = Around { full: true, ..AROUND };
     let op = Op::Create(Box::new(create(State::Open)));
     assert_eq!(plan(None, &around, &op, NOW).outcome, Err(Reject::Full));
     let known = Record::new(&create(State::Open), NOW);
@@ -206,12 +235,12 @@ fn a_full_server_refuses_only_what_it_does_not_know() {
 fn another_key_version_or_incarnation_is_refused_by_every_operation_but_detach() {
     let mut record = Record::new(&create(State::Claimed), NOW);
     record.next = 3;
-    let around = Around { slot: Slot(0), claim_key_taken: false, buried: false, full: false };
+    let around = AROUND;
     let stale: [fn(&mut By); 2] = [|by| by.incarnation += 1, |by| by.version += 1];
     for make_stale in stale {
         for (name, mut op) in operations() {
             match &mut op {
-                Op::Create(_) | Op::Claim(_) | Op::Attach(_) => continue,
+                Op::Create(_) | Op::Claim(_) | Op::Deposit(_) | Op::Attach(_) => continue,
                 Op::Send { by, .. }
                 | Op::Subscribe { by }
                 | Op::Acknowledge { by, .. }

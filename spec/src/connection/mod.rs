@@ -4,6 +4,7 @@ mod access;
 mod attach;
 mod claim;
 mod create;
+mod deposit;
 #[cfg(test)]
 mod matrix;
 mod op;
@@ -14,6 +15,7 @@ pub use access::{AccessKey, AccessKeyRefused};
 pub use attach::Attach;
 pub use claim::Claim;
 pub use create::Create;
+pub use deposit::Deposit;
 pub use edgewise_proto::v1::{Kind, Role, State};
 pub use op::{By, Find, Op, Outcome};
 pub use plan::{Around, Guard, Plan, Put, Unwait, plan};
@@ -73,6 +75,12 @@ pub fn claim_input(transcript: &[u8; 32], sender_id: &Id, sender_vk: &[u8; 32]) 
     let role = [role_byte(Role::Sender)];
     let label = suite::lp(labels::CONNECTION_CLAIM);
     [&label, &role[..], transcript, sender_id, sender_vk].concat()
+}
+
+/// The exact bytes that the claim key signs for a Deposit.
+#[must_use]
+pub fn deposit_input(transcript: &[u8; 32], part: &[u8]) -> Vec<u8> {
+    [&suite::lp(labels::CONNECTION_DEPOSIT), &transcript[..], part].concat()
 }
 
 /// The exact bytes that the attached key signs for an Attach.

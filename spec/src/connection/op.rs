@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use edgewise_proto::v1::{Role, State};
 
-use super::{Attach, Claim, Create, Id, Notice};
+use super::{Attach, Claim, Create, Deposit, Id, Notice};
 use crate::frame::Class;
 use crate::rotation::Change;
 use crate::store::{Place, Slot};
@@ -30,6 +30,8 @@ pub enum Op {
     Create(Box<Create>),
     /// Become its sender.
     Claim(Box<Claim>),
+    /// Leave a part at a connection of kind address.
+    Deposit(Box<Deposit>),
     /// Prove a key.
     Attach(Box<Attach>),
     /// Hand in one part.
@@ -100,6 +102,7 @@ impl Op {
         match self {
             Self::Create(create) => Find::Recipient(create.recipient_id),
             Self::Claim(claim) => Find::Sender(claim.sender_id),
+            Self::Deposit(deposit) => Find::Sender(deposit.sender_id),
             Self::Attach(attach) => Find::Recipient(attach.recipient_id),
             Self::Send { by, .. }
             | Self::Subscribe { by }
@@ -120,10 +123,10 @@ pub enum Outcome {
     Done,
     /// The connection exists, in this state.
     Created(State),
-    /// The claimer is the sender.
+    /// The claimer is the sender; or, of kind address, has the bundle.
     Claimed {
-        /// The recipient id.
-        recipient_id: Id,
+        /// The recipient id; not of kind address.
+        recipient_id: Option<Id>,
         /// The connection's class.
         class: Class,
         /// The bundle; empty once a Send was accepted.

@@ -3,7 +3,7 @@
 use edgewise_proto::v1::{Role, State};
 
 use super::record::stamp;
-use super::{Attach, By, Claim, Create, Op, Outcome, Record};
+use super::{Attach, By, Claim, Create, Deposit, Kind, Op, Outcome, Record};
 use crate::error::Reject;
 use crate::rotation::{Asked, Change, KeyRecord};
 use crate::store::{Place, Slot, Why};
@@ -21,6 +21,8 @@ pub struct Around {
     pub buried: bool,
     /// The store keeps its most connections.
     pub full: bool,
+    /// The record holds the part of this Deposit.
+    pub deposited: bool,
 }
 
 /// What must still hold when a plan is committed; else it is made anew.
@@ -83,6 +85,8 @@ pub struct Plan {
     pub trim: Option<u64>,
     /// The bundle is deleted.
     pub drop_bundle: bool,
+    /// The Create's bundle takes the place of the present one.
+    pub put_bundle: bool,
     /// The answer to a Claim holds the bundle.
     pub read_bundle: bool,
     /// The subscription becomes this.
@@ -117,6 +121,7 @@ impl Plan {
             append: false,
             trim: None,
             drop_bundle: false,
+            put_bundle: false,
             read_bundle: false,
             subscriber: None,
             tell: None,
@@ -144,6 +149,7 @@ pub fn plan(record: Option<&Record>, around: &Around, op: &Op, now: Now) -> Plan
     plan.outcome = match op {
         Op::Create(create) => plan.create(record, around, create, now),
         Op::Claim(claim) => plan.claim(record, claim, now),
+        Op::Deposit(deposit) => plan.deposit(record, around, deposit),
         Op::Attach(attach) => plan.attach(record, around, attach, now),
         Op::Send { by, submission, .. } => plan.send(record, by, *submission, now),
         Op::Subscribe { by } => plan.subscribe(record, by, now),
@@ -216,6 +222,9 @@ impl Plan {
             self.take_key(record, Role::Recipient, key);
         }
         self.active = Some(stamp(now));
+        // CONNECTION-74
+        let announces = record.is_address() && create.kind == Kind::Address;
+        self.put_bundle = announces && !mutant!(CONNECTION_74);
         // CONNECTION-9: the record's present state, whatever the body says.
         Ok(Outcome::Created(if mutant!(CONNECTION_9) { create.state } else { record.state() }))
     }
@@ -234,6 +243,12 @@ impl Plan {
         let same = claimed.is_none_or(|claimed| claimed.is(&key.vk, key.version));
         require!(CONNECTION_20, same || !sent, Reject::Refused);
         key.allows(Asked::Use, now.hour())?;
+        // CONNECTION-73: everyone who has the card may read, and nobody becomes the sender.
+        if record.is_address() && !mutant!(CONNECTION_73) {
+            self.read_bundle = true;
+            let (class, bundle) = (record.class, bytes::Bytes::new());
+            return Ok(Outcome::Claimed { recipient_id: None, class, bundle });
+        }
         if !same {
             let mut flagged = *record;
             flagged.set_conflict();
@@ -254,10 +269,33 @@ impl Plan {
         }
         self.read_bundle = true;
         Ok(Outcome::Claimed {
-            recipient_id: record.recipient_id,
+            recipient_id: Some(record.recipient_id),
             class: record.class,
             bundle: bytes::Bytes::new(),
         })
+    }
+
+    /// Neither submission nor Space: who deposits is nobody in particular.
+    fn deposit(
+        &mut self,
+        record: Option<&Record>,
+        around: &Around,
+        deposit: &Deposit,
+    ) -> Result<Outcome, Reject> {
+        let found = record.filter(|record| record.sender_id == deposit.sender_id);
+        let record = found.ok_or(Reject::Refused)?;
+        require!(CONNECTION_78, record.is_address(), Reject::Refused);
+        // CONNECTION-79: before quota is looked at, so that repeating is safe.
+        if around.deposited && !mutant!(CONNECTION_79) {
+            return Ok(Outcome::Done);
+        }
+        let room = u32::from(record.held) < record.terms.quota();
+        require!(CONNECTION_80, room, Reject::Quota);
+        self.append = !mutant!(CONNECTION_81);
+        // Two deposits that were planned at once are told from one another by it.
+        self.next = Some(record.next + 1);
+        self.tell = Some(Why::Parts);
+        Ok(Outcome::Done)
     }
 
     fn attach(

@@ -1,6 +1,6 @@
 //! What a server keeps of one connection, in 208 bytes.
 
-use edgewise_proto::v1::{Role, State};
+use edgewise_proto::v1::{Kind, Role, State};
 
 use super::{Create, Id};
 use crate::constants::{IDLE_DAYS, PART_DAYS, QUOTAS};
@@ -94,6 +94,7 @@ const _: () = assert!(size_of::<Record>() <= 208);
 /// Bits of `flags`: the state's number in the lowest two.
 const STATE: u8 = 3;
 const CONFLICT: u8 = 4;
+const ADDRESS: u8 = 8;
 
 /// What a subscription is told of its record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -128,7 +129,7 @@ impl Record {
             held: 0,
             terms: create.terms,
             class: create.class,
-            flags: 0,
+            flags: if create.kind == Kind::Address { ADDRESS } else { 0 },
         };
         record.set_state(create.state);
         record
@@ -153,6 +154,12 @@ impl Record {
             State::Suspended => 3,
         };
         self.flags = self.flags & !STATE | number;
+    }
+
+    /// Whether it is of kind address: never claimed, parts are deposited.
+    #[must_use]
+    pub const fn is_address(&self) -> bool {
+        self.flags & ADDRESS != 0
     }
 
     /// Whether somebody else tried to claim the connection too.

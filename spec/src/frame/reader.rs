@@ -80,6 +80,7 @@ pub const fn is_request(body: &Body) -> bool {
         Body::Send(_)
         | Body::Create(_)
         | Body::Claim(_)
+        | Body::Deposit(_)
         | Body::Attach(_)
         | Body::Subscribe(_)
         | Body::Suspend(_)

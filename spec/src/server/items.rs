@@ -8,7 +8,7 @@ use super::ServerParams;
 use super::attachments::Attachments;
 use super::delivery::Delivery;
 use super::session::Asked;
-use crate::connection::{Attach, By, Claim, Create, Op, Setting};
+use crate::connection::{Attach, By, Claim, Create, Deposit, Op, Setting};
 use crate::constants::{WINDOW_BYTES_MAX, WINDOW_PARTS_MAX};
 use crate::error::{GoodbyeCode, Reject};
 use crate::frame::Received;
@@ -54,6 +54,7 @@ impl Judge<'_> {
             Body::Send(send) => self.send(send),
             Body::Create(create) => self.create(&create),
             Body::Claim(claim) => self.claim(&claim),
+            Body::Deposit(deposit) => self.deposit(&deposit),
             Body::Attach(attach) => self.attach(&attach),
             Body::Subscribe(subscribe) => self.subscribe(&subscribe),
             Body::Suspend(v1::Suspend { handle }) => {
@@ -116,6 +117,11 @@ impl Judge<'_> {
     fn claim(&self, wire: &v1::Claim) -> Result<(Asked, Op), Reject> {
         let claim = Claim::from_wire(wire, &self.setting())?;
         Ok((Asked::Alone, Op::Claim(Box::new(claim))))
+    }
+
+    fn deposit(&self, wire: &v1::Deposit) -> Result<(Asked, Op), Reject> {
+        let deposit = Deposit::from_wire(wire, &self.setting())?;
+        Ok((Asked::Alone, Op::Deposit(Box::new(deposit))))
     }
 
     fn attach(&mut self, wire: &v1::Attach) -> Result<(Asked, Op), Reject> {

@@ -1,6 +1,6 @@
 //! What a link has to say, and how it is said.
 
-use bytes::BufMut;
+use bytes::{BufMut, Bytes};
 use edgewise_proto::v1::{self, item::Body, result::Outcome as Wire};
 
 use super::delivery::Part;
@@ -130,7 +130,7 @@ fn outcome_to_wire(outcome: &Result<Outcome, Reject>) -> Wire {
         Ok(Outcome::Done | Outcome::Attached { .. }) => Wire::Done(v1::Done {}),
         Ok(Outcome::Created(state)) => Wire::Created(v1::Created { state: (*state).into() }),
         Ok(Outcome::Claimed { recipient_id, class, bundle }) => Wire::Claimed(v1::Claimed {
-            recipient_id: recipient_id.to_vec().into(),
+            recipient_id: recipient_id.map_or_else(Bytes::new, |id| Bytes::copy_from_slice(&id)),
             bundle: bundle.clone(),
             link_class: class.number(),
         }),

@@ -35,14 +35,19 @@ impl Shard {
             return (outcome, None);
         }
         self.change(at, &planned);
-        if let (true, Op::Send { part, .. }) = (planned.append, op) {
-            self.append(at, part, now);
+        match (planned.append, op) {
+            (true, Op::Send { part, .. }) => self.append(at, part, now),
+            (true, Op::Deposit(deposit)) => self.append(at, &deposit.part, now),
+            _ => {}
         }
         if let Some(through) = planned.trim {
             self.trim(at, through);
         }
         if planned.drop_bundle {
             self.bundles.remove(&at);
+        }
+        if let (true, Op::Create(create)) = (planned.put_bundle, op) {
+            self.bundles.insert(at, create.bundle.clone());
         }
         if let (true, Ok(Outcome::Claimed { bundle, .. })) = (planned.read_bundle, &mut outcome) {
             *bundle = self.bundles.get(&at).cloned().unwrap_or_default();

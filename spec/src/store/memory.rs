@@ -31,6 +31,7 @@ impl MemoryStore {
         let (hint, taken) = match op {
             Op::Create(create) => (None, self.is_taken(create, now)),
             Op::Claim(claim) => (self.with_sender_id(&claim.sender_id), false),
+            Op::Deposit(deposit) => (self.with_sender_id(&deposit.sender_id), false),
             _ => (None, false),
         };
         let applied = self.shard.apply(now, op, hint, taken, wakes);

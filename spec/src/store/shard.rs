@@ -326,7 +326,22 @@ impl Shard {
         let full =
             kept >= self.limits.connections_max || self.records.end() >= NOWHERE >> self.bits;
         let slot = found.map_or(Slot(NOWHERE), |at| self.slot(at));
-        Around { slot, claim_key_taken, buried, full }
+        let deposited = match (op, found) {
+            (Op::Deposit(deposit), Some(at)) => self.has_part(at, &deposit.part, now),
+            _ => false,
+        };
+        Around { slot, claim_key_taken, buried, full, deposited }
+    }
+
+    /// Whether a record holds a part of the same bytes (CONNECTION-79).
+    fn has_part(&self, at: u32, part: &[u8], now: Now) -> bool {
+        let Some(record) = self.records.get(at) else { return false };
+        let mut number = record.parts;
+        (0..record.held).any(|_| {
+            let Some(stored) = self.parts.get(number) else { return false };
+            number = stored.next;
+            stored.part[..] == *part && !record.part_is_over(stored.accepted_at, now)
+        })
     }
 
     pub(super) fn indexed(&self, at: u32) -> Option<Indexed> {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use edgewise_proto::v1::{self, Role};
 use edgewise_spec::client::{Answer, Event, Request};
-use edgewise_spec::connection::{Around, Attach, By, Create, Op, Record, State, Terms, plan};
+use edgewise_spec::connection::{Around, Attach, By, Create, Kind, Op, Record, State, Terms, plan};
 use edgewise_spec::error::Reject;
 use edgewise_spec::frame::Class;
 use edgewise_spec::link::describe::Limits;
@@ -156,6 +156,7 @@ fn the_common_refusal_takes_no_longer_for_what_is_unknown() {
             recipient_key: keys.now.record,
             sender_key: None,
             state: State::Open,
+            kind: Kind::Contact,
             class: Class::Medium,
             terms: Terms::new(16, 30, 7).unwrap(),
             bundle: Bytes::new(),
@@ -164,7 +165,13 @@ fn the_common_refusal_takes_no_longer_for_what_is_unknown() {
         },
         START,
     );
-    let around = Around { slot: Slot(0), claim_key_taken: false, buried: false, full: false };
+    let around = Around {
+        slot: Slot(0),
+        claim_key_taken: false,
+        buried: false,
+        full: false,
+        deposited: false,
+    };
     let stranger = Keys::new(&mut server.rng);
     let attach = connection.attach(&[0; 32], 0, Role::Recipient, &stranger, 0);
     let attach = Op::Attach(Box::new(Attach::from_wire(&attach, Class::Medium).unwrap()));

@@ -175,7 +175,7 @@ async fn terms(t: &mut Trial) -> Verdict {
 async fn kind(t: &mut Trial) -> Verdict {
     let connection = t.connection(Class::Medium).await?;
     let mut link = t.link(Class::Medium).await?;
-    for kind in [0, 2, -1] {
+    for kind in [0, 3, -1] {
         t.note(format!("kind {kind}"));
         let body = v1::CreateBody { kind, ..connection.restore_body(v1::State::Claimed) };
         let create = connection.create_from(link.transcript(), &body);

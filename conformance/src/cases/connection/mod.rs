@@ -4,6 +4,7 @@ pub mod attach;
 pub mod claim;
 pub mod create;
 pub mod deliver;
+pub mod deposit;
 pub mod send;
 pub mod state;
 pub mod time;
@@ -14,6 +15,7 @@ use crate::case::Case;
 pub const TABLES: &[&[Case]] = &[
     create::CASES,
     claim::CASES,
+    deposit::CASES,
     attach::CASES,
     send::CASES,
     deliver::CASES,

@@ -6,8 +6,8 @@ use edgewise_spec::suite::SuiteId;
 use prost::Message as _;
 
 use super::vectors::{
-    HOUR, Judged, Kind, PASSWORD, Request, attach, body, case, claim, create, fingerprint, key,
-    over, record, transcript,
+    HOUR, Judged, Kind, PASSWORD, Request, attach, body, case, claim, create, deposit, fingerprint,
+    key, over, record, transcript,
 };
 use crate::vector::Vector;
 
@@ -225,6 +225,31 @@ fn claims() -> Vec<Vector<Request, Judged>> {
     ]
 }
 
+fn deposits() -> Vec<Vector<Request, Judged>> {
+    let altered = |class, alter: fn(&mut v1::Deposit)| {
+        let mut wire = deposit();
+        alter(&mut wire);
+        over(Kind::Deposit, class, wire.encode_to_vec())
+    };
+    let other = |wire: &mut v1::Deposit| wire.part = vec![1; 3_920].into();
+    let short = |wire: &mut v1::Deposit| wire.part = vec![1; 3_919].into();
+    let small = |wire: &mut v1::Deposit| wire.claim_vk = vec![0; 32].into();
+    let (medium, large) = (altered(2, |_| ()), altered(3, |_| ()));
+    vec![
+        case("deposit", "a part", &["CONNECTION-77"], &[], medium),
+        case(
+            "deposit-other",
+            "another part",
+            &["CONNECTION-77"],
+            &["Signature"],
+            altered(2, other),
+        ),
+        case("deposit-short", "3,919 bytes", &["CONNECTION-75"], &["Shape"], altered(2, short)),
+        case("deposit-large", "over a large link", &["CONNECTION-76"], &["WrongLink"], large),
+        case("deposit-key", "an order of 4", &["CONNECTION-70"], &["Shape"], altered(2, small)),
+    ]
+}
+
 fn attaches() -> Vec<Vector<Request, Judged>> {
     let altered_attach = |alter: fn(&mut v1::Attach)| {
         let mut wire = attach(Role::Sender, "sender");
@@ -276,5 +301,5 @@ fn attaches() -> Vec<Vector<Request, Judged>> {
 pub fn all() -> Vec<Vector<Request, Judged>> {
     let creates = [creates(), misshapen_creates(), creates_out_of_terms()].into_iter().flatten();
     let creates = creates.chain(creates_of_another_signer()).chain(passwords());
-    creates.chain(claims()).chain(attaches()).collect()
+    creates.chain(claims()).chain(deposits()).chain(attaches()).collect()
 }

@@ -2,8 +2,8 @@
 
 use edgewise_proto::v1::{self, Role, State};
 use edgewise_spec::connection::{
-    AccessKey, Attach, Claim, Create, Setting, attach_input, claim_input, create_input,
-    recipient_id, sender_id,
+    AccessKey, Attach, Claim, Create, Deposit, Setting, attach_input, claim_input, create_input,
+    deposit_input, recipient_id, sender_id,
 };
 use edgewise_spec::constants::SPEC_REVISION;
 use edgewise_spec::error::Reject;
@@ -80,6 +80,7 @@ pub struct Request {
 pub enum Kind {
     Create,
     Claim,
+    Deposit,
     Attach,
 }
 
@@ -130,6 +131,11 @@ fn judge(input: &Request) -> Result<Judged, &'static str> {
             let wire = v1::Claim::decode(message).unwrap();
             let claim = Claim::from_wire(&wire, &setting).map_err(layer)?;
             (claim_input(&transcript, &claim.sender_id, &claim.sender_key.vk), claim.sender_id)
+        }
+        Kind::Deposit => {
+            let wire = v1::Deposit::decode(message).unwrap();
+            let deposit = Deposit::from_wire(&wire, &setting).map_err(layer)?;
+            (deposit_input(&transcript, &deposit.part), deposit.sender_id)
         }
         Kind::Attach => {
             let wire = v1::Attach::decode(message).unwrap();
@@ -201,6 +207,16 @@ pub fn claim(version: u32) -> v1::Claim {
         sender_key: Some(record("sender", version).to_wire()),
         claim_signature: key("claim").sign(&input).to_vec().into(),
         sender_signature: key("sender").sign(&input).to_vec().into(),
+    }
+}
+
+pub fn deposit() -> v1::Deposit {
+    let part = pattern::<3_920>("part");
+    let input = deposit_input(&transcript(), &part);
+    v1::Deposit {
+        claim_vk: vk("claim").to_vec().into(),
+        part: part.to_vec().into(),
+        signature: key("claim").sign(&input).to_vec().into(),
     }
 }
 

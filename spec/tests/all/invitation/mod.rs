@@ -1,6 +1,7 @@
 //! Invitations: what is handed on, what is derived from it, and what becomes of it.
 
 mod contact;
+mod deposit;
 mod encoding;
 mod matrix;
 mod story;
