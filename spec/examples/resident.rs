@@ -2,7 +2,7 @@
 //! system. `cargo run --release -p edgewise-spec --example resident -- 1000000`
 #![allow(clippy::print_stdout, clippy::expect_used, reason = "a program that prints a figure")]
 
-use edgewise_spec::connection::{Create, Op, State, Terms};
+use edgewise_spec::connection::{Create, Kind, Op, State, Terms};
 use edgewise_spec::frame::Class;
 use edgewise_spec::rotation::{Chain, KeyRecord};
 use edgewise_spec::store::memory::MemoryStore;
@@ -32,6 +32,7 @@ fn main() {
         recipient_key: key,
         sender_key: Some(key),
         state: State::Claimed,
+        kind: Kind::Contact,
         class: Class::Medium,
         terms,
         bundle: bytes::Bytes::new(),

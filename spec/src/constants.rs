@@ -44,7 +44,7 @@ pub mod labels {
     pub const CONNECTION_SENDER_ID: &str = "connection/sender-id";
     /// Signatures of a create.
     pub const CONNECTION_CREATE: &str = "connection/create";
-    /// Signatures of a claim; seed of a claim key.
+    /// Signatures of a claim.
     pub const CONNECTION_CLAIM: &str = "connection/claim";
     /// Signature of an attach.
     pub const CONNECTION_ATTACH: &str = "connection/attach";
@@ -58,6 +58,8 @@ pub mod labels {
     pub const INVITATION_COMMIT: &str = "invitation/commit";
     /// Secret of one connection of an invitation.
     pub const INVITATION_CONNECTION: &str = "invitation/connection";
+    /// Seed of a claim key.
+    pub const INVITATION_CLAIM: &str = "invitation/claim";
     /// Key of a sealed bundle.
     pub const INVITATION_BUNDLE: &str = "invitation/bundle";
     /// Check of a card.

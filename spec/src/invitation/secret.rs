@@ -140,7 +140,7 @@ impl ConnectionSecret {
     /// The claim key, which whoever holds the invitation signs a Claim with (INVITATION-5).
     #[must_use]
     pub fn claim_key(&self) -> SigningKey {
-        SigningKey::from_seed(&self.derived(labels::CONNECTION_CLAIM))
+        SigningKey::from_seed(&self.derived(labels::INVITATION_CLAIM))
     }
 
     /// The sender id that the claim key gives at the server of a fingerprint (CONNECTION-2).

@@ -5,7 +5,7 @@ mod apply;
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
 
-use edgewise_spec::connection::{By, Create, Op, Outcome, Role, State, Terms};
+use edgewise_spec::connection::{By, Create, Kind, Op, Outcome, Role, State, Terms};
 use edgewise_spec::error::Reject;
 use edgewise_spec::frame::Class;
 use edgewise_spec::rotation::{Chain, KeyRecord};
@@ -107,6 +107,7 @@ fn create(connection: usize, incarnation: u64) -> Op {
         recipient_key: key(connection),
         sender_key: Some(key(connection)),
         state: State::Claimed,
+        kind: Kind::Contact,
         class: Class::Small,
         terms: Terms::new(QUOTA as u32, 30, 7).unwrap(),
         bundle: bytes::Bytes::new(),
