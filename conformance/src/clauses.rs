@@ -11,6 +11,7 @@ pub const CHAPTERS: &[(&str, &str)] = &[
     ("rotation", include_str!("../../spec/rotation.md")),
     ("invitation", include_str!("../../spec/invitation.md")),
     ("session", include_str!("../../spec/session.md")),
+    ("message", include_str!("../../spec/message.md")),
     ("scatter", include_str!("../../spec/scatter.md")),
     ("error", include_str!("../../spec/error.md")),
 ];

@@ -20,7 +20,8 @@ use edgewise_spec::link::{
     Address, Blocks, ClientHandshake, Description, EpochWindow, HandshakeParams, IdentityKey,
     Limits, Progress, ServerHandshake, VerifiedEpoch,
 };
-use edgewise_spec::scatter::Shape;
+use edgewise_spec::message::{BodyRefused, Content, Layout, Proof};
+use edgewise_spec::scatter::{Arrival, PartChain, Receiver, Shape, fragment_of, seal_part};
 use edgewise_spec::session::{Mode, Purpose, Session};
 use edgewise_spec::suite::{Decapsulator, SigningKey, SuiteId};
 use edgewise_spec::time::Now;
@@ -319,4 +320,81 @@ pub fn session_state(data: &[u8]) {
 #[allow(dead_code, reason = "the fuzzer makes no seeds")]
 pub fn sessions() -> impl Iterator<Item = Vec<u8>> {
     CONVERSATION.iter().map(|(session, ..)| session.to_bytes().to_vec())
+}
+
+/// The body of a cell: a byte for the mode, then bytes that are laid over an empty body. What is
+/// accepted is made again from what was read, and its content has one encoding.
+pub fn message_body(data: &[u8]) {
+    let Some((choice, front)) = data.split_first() else { return };
+    let mode = if choice & 1 == 0 { Mode::Deniable } else { Mode::Attested };
+    let layout = Layout::new(mode, Shape::SINGLE);
+    let mut body = layout.empty();
+    body.iter_mut().zip(front).for_each(|(to, from)| *to = *from);
+    let piece = match layout.parse(&body) {
+        Ok(Some(piece)) => piece,
+        Ok(None) => return assert_eq!(body, layout.empty()),
+        Err(refused) => return assert!(!matches!(refused, BodyRefused::Length { .. })),
+    };
+    assert!(piece.index < piece.count && piece.bytes.len() <= layout.capacity());
+    // Pieces of other places are of no matter here: this one is made again.
+    let mut content = vec![0; piece.header.len as usize];
+    let start = usize::from(piece.index) * layout.capacity();
+    content[start..start + piece.bytes.len()].copy_from_slice(piece.bytes);
+    let bodies = layout.bodies(&piece.header, &content);
+    assert_eq!(bodies.len(), usize::from(piece.count));
+    assert_eq!(bodies[usize::from(piece.index)], body);
+    message_content(&[&[choice & 1][..], &piece.header.kind.to_be_bytes(), piece.bytes].concat());
+}
+
+/// A content: a byte for the mode, two for the type, then bytes.
+pub fn message_content(data: &[u8]) {
+    let Some((front, bytes)) = data.split_first_chunk::<3>() else { return };
+    let mode = if front[0] & 1 == 0 { Mode::Deniable } else { Mode::Attested };
+    let kind = u16::from_be_bytes([front[1], front[2]]);
+    if let Ok(content) = Content::decode(mode, kind, bytes) {
+        assert_eq!(content.kind(), kind);
+        assert_eq!(content.encode(mode).as_deref(), Ok(bytes));
+    }
+}
+
+/// A proof: what is accepted is exported again, the same.
+pub fn message_proof(data: &[u8]) {
+    use edgewise_spec::message::Direction::{FromClaimer, FromInviter};
+    let Ok(proof) = Proof::verify(data) else { return };
+    let (inviter, claimer) = (proof.author(FromInviter), proof.author(FromClaimer));
+    let messages = proof.messages().to_vec();
+    let again = Proof::export(proof.transcript(), inviter, claimer, messages);
+    assert_eq!(again.as_deref(), Ok(data));
+    for place in 0..proof.messages().len() {
+        assert!(proof.receipts(place).iter().all(|receipt| receipt.by != place));
+        assert!(!proof.is_before(place, place));
+    }
+}
+
+/// A part of the first cell: a byte, then bytes that are laid over an honest part. With the byte's
+/// lowest bit they are laid over what the part's seal covers, as a peer can.
+pub fn scatter_part(data: &[u8]) {
+    let Some((choice, mask)) = data.split_first() else { return };
+    let chain = || PartChain::new(&[1; 32], 0);
+    let key = chain().step().expect("the first step");
+    let cell = vec![2; Shape::SINGLE.cell_len()];
+    let mut fragment = fragment_of(&[3; 32], &cell);
+    let over = |bytes: &mut [u8]| bytes.iter_mut().zip(mask).for_each(|(to, bits)| *to ^= bits);
+    if choice & 1 == 1 {
+        over(&mut fragment);
+    }
+    let mut part = seal_part(&key, &fragment, &[3; 32]);
+    if choice & 1 == 0 {
+        over(&mut part);
+        part.extend(mask.iter().skip(Shape::SINGLE.part_len()));
+    }
+    let touched = part.len().min(fragment.len() + 64 * usize::from(choice & 1 == 0));
+    let changed = mask.len() > Shape::SINGLE.part_len() && choice & 1 == 0
+        || mask.iter().take(touched).any(|bits| *bits != 0);
+    let receiver = Receiver::new(Shape::SINGLE, vec![chain()]).expect("one connection");
+    match receiver.open(0, &part) {
+        Arrival::Cell { s, cell: opened } => assert!(!changed && s == 1 && opened == cell),
+        Arrival::Bad(_) | Arrival::Stray => assert!(changed, "an honest part was refused"),
+        other => panic!("{other:?}"),
+    }
 }

@@ -84,6 +84,14 @@ pub mod labels {
     pub const SESSION_HEADER: &str = "session/header";
     /// Digits of a safety number.
     pub const SESSION_SAFETY: &str = "session/safety";
+    /// Hash of a message's content.
+    pub const MESSAGE_CONTENT: &str = "message/content";
+    /// Hash of a message, which the next one names.
+    pub const MESSAGE_HASH: &str = "message/hash";
+    /// Signature of a message.
+    pub const MESSAGE_ATTEST: &str = "message/attest";
+    /// First bytes of a proof.
+    pub const MESSAGE_PROOF: &str = "message/proof";
     /// First chain key of a connection's parts.
     pub const SCATTER_CHAIN: &str = "scatter/chain";
     /// Next chain key, key and tag of a part.
@@ -285,8 +293,44 @@ pub const FRAGMENT_OVERHEAD: usize = PART_OVERHEAD + PART_TAG_LEN + SHARE_LEN + 
 /// How far from the highest s opened in a direction the tags of its parts are known, either way.
 pub const TAG_WINDOW: u32 = 512;
 
+// ---- message -----------------------------------------------------------------------------------
+
+/// Length of a message's id, in bytes: number, random.
+pub const MESSAGE_ID_LEN: usize = 16;
+/// Bytes of a deniable body that carry no content.
+pub const DENIABLE_OVERHEAD: usize = 96;
+/// Bytes of an attested body that carry no content.
+pub const ATTESTED_OVERHEAD: usize = 176;
+/// Longest content of a message, in bytes.
+pub const MESSAGE_MAX: usize = 256 * 1_024;
+/// Most pieces of a message, each in a cell of its own.
+pub const PIECES_MAX: usize = 400;
+/// Days after which an incomplete message is given up.
+pub const PIECE_DAYS: u32 = 7;
+/// Most incomplete messages of a direction.
+pub const INCOMPLETE_MAX: usize = 64;
+/// Most bytes of incomplete messages of a direction.
+pub const INCOMPLETE_BYTES_MAX: usize = 4 * MESSAGE_MAX;
+/// How many numbers below the highest received a recipient knows the messages of.
+pub const CHAIN_WINDOW: u32 = 512;
+/// Longest text about oneself in a profile, in bytes.
+pub const ABOUT_LEN_MAX: usize = 1_024;
+/// Longest reaction, in bytes.
+pub const REACTION_LEN_MAX: usize = 32;
+/// Longest descriptor in a message, in bytes.
+pub const DESCRIPTOR_LEN_MAX: usize = 256;
+/// Most messages that one receipt names.
+pub const RECEIPTS_MAX: usize = 64;
+/// Most messages of a proof.
+pub const PROOF_MESSAGES_MAX: usize = 1_000;
+/// Longest proof, in bytes.
+pub const PROOF_LEN_MAX: usize = 16 * 1_024 * 1_024;
+
 const _: () = {
     assert!(PART_OVERHEAD == 176);
+    assert!(ATTESTED_OVERHEAD - DENIABLE_OVERHEAD == SIGNATURE_LEN + HASH_LEN / 2);
+    assert!(INCOMPLETE_BYTES_MAX >= MESSAGE_MAX && PIECES_MAX <= u16::MAX as usize);
+    assert!(RECEIPTS_MAX <= u16::MAX as usize && PROOF_LEN_MAX >= MESSAGE_MAX + 512);
     assert!(FRAGMENT_OVERHEAD == 240);
     assert!(HEADER_BOX_LEN == 2_368 && CELL_OVERHEAD == 2_416);
     assert!(HELLO_OPTIONS_LEN == 202);

@@ -10,6 +10,7 @@ pub mod error;
 pub mod frame;
 pub mod invitation;
 pub mod link;
+pub mod message;
 pub mod requirement;
 pub mod rotation;
 pub mod scatter;

@@ -1,5 +1,51 @@
 #![doc = include_str!("../../scatter.md")]
 
+mod chain;
+mod part;
+mod receiver;
+mod sender;
 mod shape;
+mod window;
 
+pub use chain::{PartChain, PartKey};
+pub use part::{OpenedPart, PartRefused, fragment_of, open_part, seal_part};
+pub use receiver::{Arrival, LaneId, Receiver, Tally};
+pub use sender::{Sender, SplitRefused};
 pub use shape::{Shape, ShapeRefused};
+pub use window::Window;
+
+/// Why an end of a direction cannot be set up or changed. Each blames the caller, or its store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ScatterRefused {
+    /// The shape needs coding, which this revision does not define.
+    #[error("cells that need {k} parts to join are not defined in this revision, only k = 1")]
+    Coding {
+        /// Parts that join to a cell.
+        k: u8,
+    },
+    /// There are not as many connections as the shape says.
+    #[error("the shape has {expected} connections, {got} were given")]
+    Connections {
+        /// n of the shape.
+        expected: usize,
+        /// How many were given.
+        got: usize,
+    },
+    /// No connection has this number.
+    #[error("the direction has no connection {0}")]
+    NoConnection(u32),
+    /// The direction has two connections for each place already.
+    #[error("a direction has at most {0} connections, while they move")]
+    TooMany(usize),
+    /// A connection's part chain begins too far from where the direction stands.
+    #[error("a part chain that begins at {base} cannot follow s = {last}")]
+    Base {
+        /// The base of the new chain.
+        base: u32,
+        /// The last s that was sealed.
+        last: u32,
+    },
+    /// Stored bytes are not those of this type and version.
+    #[error("stored state of scatter is not of this version, or damaged")]
+    State,
+}

@@ -15,7 +15,7 @@ use crate::vector::pattern;
 /// A target's name, and what it does with its bytes.
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 13] = [
+const TARGETS: [Target; 17] = [
     ("frame_read", judge::frame_read),
     ("address", judge::address),
     ("description", judge::description),
@@ -29,6 +29,10 @@ const TARGETS: [Target; 13] = [
     ("descriptor", judge::descriptor),
     ("session_cell", judge::session_cell),
     ("session_state", judge::session_state),
+    ("message_body", judge::message_body),
+    ("message_content", judge::message_content),
+    ("message_proof", judge::message_proof),
+    ("scatter_part", judge::scatter_part),
 ];
 
 fn root() -> PathBuf {
@@ -53,6 +57,7 @@ fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
         vectors(word, group).iter().map(|v| (name(v), take(&v["input"]))).collect()
     };
     let class = |input: &Value| (input["class"].as_u64().unwrap() - 1) as u8;
+    let mode = |input: &Value| (input["mode"].as_u64().unwrap() - 1) as u8;
     match target {
         "frame_read" => from("frame", "read", &|input| {
             let end = u8::from(input["from"] == "server");
@@ -86,8 +91,38 @@ fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
             let names = ["invited", "answering", "claimed", "waiting"];
             names.map(str::to_owned).into_iter().zip(judge::sessions()).collect()
         }
+        "message_body" => {
+            from("message", "body", &|input| [&[mode(input)], &bytes(&input["body"])[..]].concat())
+        }
+        "message_content" => from("message", "content", &|input| {
+            let kind = input["type"].as_u64().unwrap() as u16;
+            [&[mode(input)], &kind.to_be_bytes()[..], &bytes(&input["content"])].concat()
+        }),
+        "message_proof" => from("message", "proof", &|input| bytes(&input["proof"])),
+        "scatter_part" => parts(),
         other => panic!("{other}"),
     }
+}
+
+/// Honest parts, and each fault: a byte for who is at fault, then what is laid over.
+fn parts() -> Vec<(String, Vec<u8>)> {
+    let at = |choice: u8, place: usize| {
+        let mut seed = vec![0; place + 2];
+        seed[0] = choice;
+        seed[place + 1] = 0x40;
+        seed
+    };
+    let mut seeds = vec![
+        ("honest".to_owned(), vec![0]),
+        ("long".to_owned(), vec![0; 3_922]),
+        ("peer-honest".to_owned(), vec![1]),
+        ("peer-fragment".to_owned(), at(1, 40)),
+        ("peer-seal".to_owned(), at(1, 3_855)),
+    ];
+    for (name, place) in [("tag", 0), ("fragment", 16), ("share", 3_880), ("seal", 3_919)] {
+        seeds.push((name.to_owned(), at(0, place)));
+    }
+    seeds
 }
 
 fn create_bodies() -> Vec<(String, Vec<u8>)> {

@@ -120,6 +120,21 @@ fn values_of_duplex() -> Vec<(&'static str, String)> {
         REPEAT_MAX_SECONDS,
         SAFETY_GROUPS,
         SAFETY_GROUP_BYTES,
+        MESSAGE_ID_LEN,
+        DENIABLE_OVERHEAD,
+        ATTESTED_OVERHEAD,
+        MESSAGE_MAX,
+        PIECES_MAX,
+        PIECE_DAYS,
+        INCOMPLETE_MAX,
+        INCOMPLETE_BYTES_MAX,
+        CHAIN_WINDOW,
+        ABOUT_LEN_MAX,
+        REACTION_LEN_MAX,
+        DESCRIPTOR_LEN_MAX,
+        RECEIPTS_MAX,
+        PROOF_MESSAGES_MAX,
+        PROOF_LEN_MAX,
     ]
 }
 
@@ -197,9 +212,18 @@ fn chapters_name_only_constants_that_exist() {
         + include_str!("../../../proto/edgewise/v1/connection.proto");
     let statuses =
         ["INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION"];
-    let chapters =
-        ["suite", "frame", "link", "connection", "rotation", "invitation", "session", "error"];
-    for chapter in chapters {
+    for chapter in [
+        "suite",
+        "frame",
+        "link",
+        "connection",
+        "rotation",
+        "invitation",
+        "session",
+        "message",
+        "scatter",
+        "error",
+    ] {
         let path = format!("{}/{chapter}.md", env!("CARGO_MANIFEST_DIR"));
         let text = std::fs::read_to_string(&path).unwrap();
         let is_word = |ch: char| ch.is_ascii_alphanumeric() || ch == '_';
