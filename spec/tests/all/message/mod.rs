@@ -1,6 +1,7 @@
 //! What people say: bodies, pieces, chain, signatures and proofs.
 
 mod hostile;
+mod path;
 mod proof;
 mod property;
 mod vectors;
