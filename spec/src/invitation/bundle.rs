@@ -1,4 +1,4 @@
-//! The bundle: everything an accepter needs, under one hash.
+//! The bundle: everything a claimer needs, under one hash.
 
 use arrayvec::ArrayVec;
 use bytes::Bytes;

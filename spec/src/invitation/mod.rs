@@ -1,9 +1,9 @@
 #![doc = include_str!("../../invitation.md")]
 
-mod accepter;
 mod base32;
 mod bundle;
 mod card;
+mod claimer;
 mod contact;
 mod descriptor;
 mod inviter;
@@ -12,11 +12,9 @@ mod name;
 mod request;
 mod secret;
 
-pub use accepter::{
-    Accepter, Answer, Claim, Claiming, Given, Place, Ready, Seeking, Step, Waiting,
-};
 pub use bundle::{Bundle, BundleRefused, Offer};
 pub use card::{Card, CardKind, CardRefused};
+pub use claimer::{Answer, Claim, Claimer, Claiming, Given, Place, Ready, Seeking, Step, Waiting};
 pub use contact::{Announcement, ContactBundle, ContactKey, ContactKeys, Root};
 pub use descriptor::{Descriptor, DescriptorRefused};
 pub use inviter::{Ask, Claimed, Happened, Inviter, Lost, Made, Making, Places};

@@ -97,7 +97,7 @@ fn an_address_is_no_invitation_and_the_other_way_round() {
     let contact = announce(&root, &ContactKeys::generate(&mut rng, HOUR));
     let address = contact.card(1).unwrap();
     assert!(Request::new("", &address).is_err());
-    assert!(edgewise_spec::invitation::Accepter::new(address).is_err());
+    assert!(edgewise_spec::invitation::Claimer::new(address).is_err());
     let bundle = bundle_over(1, false);
     let card = bundle.card(false, 1).unwrap();
     let opened = ContactBundle::open(&card, &bundle.sealed(), 0, HOUR);

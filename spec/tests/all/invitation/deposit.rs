@@ -9,7 +9,7 @@ use edgewise_spec::constants::ADDRESS_EK_HOURS;
 use edgewise_spec::error::Reject;
 use edgewise_spec::frame::Class;
 use edgewise_spec::invitation::{
-    Accepter, Announcement, Card, ContactBundle, ContactKeys, Name, Request, Root,
+    Announcement, Card, Claimer, ContactBundle, ContactKeys, Name, Request, Root,
 };
 use edgewise_spec::link::{Address, Edge};
 
@@ -150,7 +150,7 @@ fn strangers_leave_requests_that_the_owner_can_accept() {
     assert_eq!(greetings, ["I read version 1", "I read version 2"]);
     for request in &requests {
         assert_eq!(request.card().secret(), invitation.secret());
-        assert!(Accepter::new(request.card().clone()).is_ok());
+        assert!(Claimer::new(request.card().clone()).is_ok());
     }
 }
 

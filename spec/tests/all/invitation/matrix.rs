@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use edgewise_spec::frame::Class;
 use edgewise_spec::invitation::{
-    Accepter, Answer, Ask, Bundle, BundleRefused, Given, Happened, Inviter, Lost, Name, Offer, Step,
+    Answer, Ask, Bundle, BundleRefused, Claimer, Given, Happened, Inviter, Lost, Name, Offer, Step,
 };
 use edgewise_spec::scatter::Shape;
 
@@ -100,55 +100,55 @@ fn bundle() -> Bundle {
     bundle_over(3, false)
 }
 
-fn accepter_after(stage: Stage) -> Accepter {
+fn claimer_after(stage: Stage) -> Claimer {
     let bundle = bundle();
     let sealed = bundle.sealed();
-    let mut accepter = Accepter::new(bundle.card(true, 2).unwrap()).unwrap();
+    let mut claimer = Claimer::new(bundle.card(true, 2).unwrap()).unwrap();
     for answer in stage.answers.chars() {
-        let place = accepter.next().expect("an open place").place;
+        let place = claimer.next().expect("an open place").place;
         let answer = match answer {
             'c' => Answer::Claimed(&sealed),
             'r' => Answer::Refused,
             _ => Answer::Unreached,
         };
-        accepter.handle(place, answer, HOUR);
+        claimer.handle(place, answer, HOUR);
     }
     if stage.withdrawn {
-        accepter.withdraw();
+        claimer.withdraw();
     }
-    accepter
+    claimer
 }
 
-fn accepter_name(accepter: &Accepter) -> &'static str {
-    match accepter {
-        Accepter::Seeking(_) => "Seeking",
-        Accepter::Claiming(_) => "Claiming",
-        Accepter::Ready(_) => "Ready",
-        Accepter::Waiting(_) => "Waiting",
-        Accepter::Abandoned(_) => "Abandoned",
+fn claimer_name(claimer: &Claimer) -> &'static str {
+    match claimer {
+        Claimer::Seeking(_) => "Seeking",
+        Claimer::Claiming(_) => "Claiming",
+        Claimer::Ready(_) => "Ready",
+        Claimer::Waiting(_) => "Waiting",
+        Claimer::Abandoned(_) => "Abandoned",
     }
 }
 
-fn accepter_cell(stage: Stage, event: &str) -> String {
-    let mut accepter = accepter_after(stage);
-    let before = accepter_name(&accepter);
+fn claimer_cell(stage: Stage, event: &str) -> String {
+    let mut claimer = claimer_after(stage);
+    let before = claimer_name(&claimer);
     // What comes for a place that was asked before may come at any time.
-    let place = accepter.next().map_or(1, |claim| claim.place);
+    let place = claimer.next().map_or(1, |claim| claim.place);
     let sealed = bundle().sealed();
     let step = match event {
-        "claimed" => accepter.handle(place, Answer::Claimed(&sealed), HOUR),
-        "claimed, bad bundle" => accepter.handle(place, Answer::Claimed(&[]), HOUR),
-        "claimed, over" => accepter.handle(place, Answer::Claimed(&sealed), NOT_AFTER),
-        "CONFLICT" => accepter.handle(place, Answer::Conflict, HOUR),
+        "claimed" => claimer.handle(place, Answer::Claimed(&sealed), HOUR),
+        "claimed, bad bundle" => claimer.handle(place, Answer::Claimed(&[]), HOUR),
+        "claimed, over" => claimer.handle(place, Answer::Claimed(&sealed), NOT_AFTER),
+        "CONFLICT" => claimer.handle(place, Answer::Conflict, HOUR),
         "refused, unreached" => {
-            let mut other = accepter.clone();
-            let step = accepter.handle(place, Answer::Refused, HOUR);
+            let mut other = claimer.clone();
+            let step = claimer.handle(place, Answer::Refused, HOUR);
             assert_eq!(other.handle(place, Answer::Unreached, HOUR), step);
             step
         }
-        "retry" => accepter.retry(HOUR),
-        "retry, over" => accepter.retry(NOT_AFTER),
-        "withdrawn" => accepter.withdraw(),
+        "retry" => claimer.retry(HOUR),
+        "retry, over" => claimer.retry(NOT_AFTER),
+        "withdrawn" => claimer.withdraw(),
         other => panic!("{other}"),
     };
     let what = match step {
@@ -161,14 +161,14 @@ fn accepter_cell(stage: Stage, event: &str) -> String {
         Step::Abandon(Given::Bundle(_)) => "tell: bad bundle",
         Step::Abandon(Given::Withdrawn) => "stop",
     };
-    match accepter_name(&accepter) {
+    match claimer_name(&claimer) {
         after if after == before => what.to_owned(),
         after => format!("{what} → {after}"),
     }
 }
 
 #[test]
-fn the_accepter_handles_every_event_in_every_state() {
+fn the_claimer_handles_every_event_in_every_state() {
     let after = |answers| Stage { answers, withdrawn: false };
     let states = [
         ("Seeking, none tried", after("")),
@@ -190,7 +190,7 @@ fn the_accepter_handles_every_event_in_every_state() {
         "retry, over",
         "withdrawn",
     ];
-    let table = table(&states, &events, accepter_cell);
+    let table = table(&states, &events, claimer_cell);
     assert!(CHAPTER.contains(&table), "invitation.md lacks this table:\n{table}");
     insta::assert_snapshot!(table);
 }
@@ -199,8 +199,8 @@ fn the_accepter_handles_every_event_in_every_state() {
 #[test]
 fn claims_are_made_in_the_order_of_the_bundle() {
     let next = |answers| {
-        let accepter = accepter_after(Stage { answers, withdrawn: false });
-        accepter.next().map(|claim| (claim.place, claim.server.edge.port))
+        let claimer = claimer_after(Stage { answers, withdrawn: false });
+        claimer.next().map(|claim| (claim.place, claim.server.edge.port))
     };
     assert_eq!(next(""), Some((0, 4_433)));
     assert_eq!(next("u"), Some((1, 4_434)));
@@ -214,11 +214,11 @@ fn claims_are_made_in_the_order_of_the_bundle() {
 #[test]
 fn a_stored_acceptance_goes_on_where_it_was() {
     for answers in ["", "u", "c", "cu", "ccc", "cuc", "ur", "uc", "ucr"] {
-        let accepter = accepter_after(Stage { answers, withdrawn: false });
-        let (card, bundle) = (bundle().card(true, 2).unwrap(), accepter.bundle().cloned());
-        let (restored, step) = Accepter::restore(card, bundle, accepter.places()).unwrap();
-        assert_eq!(restored, accepter, "{answers}");
-        let expected = match accepter_name(&accepter) {
+        let claimer = claimer_after(Stage { answers, withdrawn: false });
+        let (card, bundle) = (bundle().card(true, 2).unwrap(), claimer.bundle().cloned());
+        let (restored, step) = Claimer::restore(card, bundle, claimer.places()).unwrap();
+        assert_eq!(restored, claimer, "{answers}");
+        let expected = match claimer_name(&claimer) {
             "Ready" => Step::Begin,
             "Waiting" => Step::Wait,
             _ => Step::Claim,
@@ -230,12 +230,12 @@ fn a_stored_acceptance_goes_on_where_it_was() {
 /// INVITATION-33, whenever it comes.
 #[test]
 fn a_conflict_ends_it_even_when_it_has_begun() {
-    let mut accepter = accepter_after(Stage { answers: "cuc", withdrawn: false });
-    assert_eq!(accepter.retry(HOUR), Step::Claim);
-    assert_eq!(accepter.next().unwrap().place, 1);
-    let step = accepter.handle(1, Answer::Conflict, HOUR);
+    let mut claimer = claimer_after(Stage { answers: "cuc", withdrawn: false });
+    assert_eq!(claimer.retry(HOUR), Step::Claim);
+    assert_eq!(claimer.next().unwrap().place, 1);
+    let step = claimer.handle(1, Answer::Conflict, HOUR);
     assert_eq!(step, Step::Abandon(Given::Conflict));
-    assert!(accepter.next().is_none() && accepter.bundle().is_none());
+    assert!(claimer.next().is_none() && claimer.bundle().is_none());
 }
 
 /// Four of five: a bundle that is open, and too few places.
@@ -251,43 +251,43 @@ fn a_bundle_without_enough_servers_waits_until_its_time_is_over() {
     };
     let bundle = Bundle::with_salt(&offer, &[5; 32]).unwrap();
     let (card, sealed) = (bundle.card(false, 1).unwrap(), bundle.sealed());
-    let mut accepter = Accepter::new(card).unwrap();
+    let mut claimer = Claimer::new(card).unwrap();
     let mut steps = Vec::new();
     for answer in [true, false, true, false, true] {
-        let place = accepter.next().unwrap().place;
+        let place = claimer.next().unwrap().place;
         let answer = if answer { Answer::Claimed(&sealed) } else { Answer::Unreached };
-        steps.push(accepter.handle(place, answer, HOUR));
+        steps.push(claimer.handle(place, answer, HOUR));
     }
     // INVITATION-34
     assert_eq!(steps, [Step::Claim, Step::Claim, Step::Claim, Step::Claim, Step::Wait]);
-    assert_eq!(accepter_name(&accepter), "Waiting");
-    let mut late = accepter.clone();
+    assert_eq!(claimer_name(&claimer), "Waiting");
+    let mut late = claimer.clone();
     assert!(matches!(
         late.retry(NOT_AFTER),
         Step::Abandon(Given::Bundle(BundleRefused::Expired { .. }))
     ));
     // A late answer is not lost: the claim is made again.
-    assert_eq!(accepter.handle(1, Answer::Claimed(&sealed), HOUR), Step::Nothing);
-    assert_eq!(accepter.retry(HOUR), Step::Claim);
-    assert_eq!(accepter_name(&accepter), "Claiming");
-    assert_eq!(accepter.next().unwrap().place, 1);
-    assert_eq!(accepter.handle(1, Answer::Claimed(&sealed), HOUR), Step::Claim);
-    assert_eq!(accepter.next().unwrap().place, 3);
-    assert_eq!(accepter.handle(3, Answer::Refused, HOUR), Step::Begin);
+    assert_eq!(claimer.handle(1, Answer::Claimed(&sealed), HOUR), Step::Nothing);
+    assert_eq!(claimer.retry(HOUR), Step::Claim);
+    assert_eq!(claimer_name(&claimer), "Claiming");
+    assert_eq!(claimer.next().unwrap().place, 1);
+    assert_eq!(claimer.handle(1, Answer::Claimed(&sealed), HOUR), Step::Claim);
+    assert_eq!(claimer.next().unwrap().place, 3);
+    assert_eq!(claimer.handle(3, Answer::Refused, HOUR), Step::Begin);
 }
 
 /// Nothing was reached, and then something was.
 #[test]
 fn too_few_claims_wait_and_go_on_with_what_they_have() {
-    let mut accepter = accepter_after(Stage { answers: "uu", withdrawn: false });
-    assert_eq!(accepter_name(&accepter), "Waiting");
-    assert_eq!(accepter.retry(HOUR), Step::Claim);
-    assert_eq!(accepter.next().unwrap().place, 0);
+    let mut claimer = claimer_after(Stage { answers: "uu", withdrawn: false });
+    assert_eq!(claimer_name(&claimer), "Waiting");
+    assert_eq!(claimer.retry(HOUR), Step::Claim);
+    assert_eq!(claimer.next().unwrap().place, 0);
     let sealed = bundle().sealed();
-    assert_eq!(accepter.handle(0, Answer::Claimed(&sealed), HOUR), Step::Claim);
+    assert_eq!(claimer.handle(0, Answer::Claimed(&sealed), HOUR), Step::Claim);
     // Place 1 was asked anew with the retry, but not answered: it is asked before place 2.
-    assert_eq!(accepter.next().unwrap().place, 1);
-    assert_eq!(accepter.handle(1, Answer::Unreached, HOUR), Step::Claim);
-    assert_eq!(accepter.handle(2, Answer::Claimed(&[]), HOUR), Step::Begin);
-    assert_eq!(accepter.bundle().unwrap().as_bytes(), bundle().as_bytes());
+    assert_eq!(claimer.next().unwrap().place, 1);
+    assert_eq!(claimer.handle(1, Answer::Unreached, HOUR), Step::Claim);
+    assert_eq!(claimer.handle(2, Answer::Claimed(&[]), HOUR), Step::Begin);
+    assert_eq!(claimer.bundle().unwrap().as_bytes(), bundle().as_bytes());
 }

@@ -9,7 +9,7 @@ use edgewise_spec::constants::INVITATION_HOURS;
 use edgewise_spec::error::Reject;
 use edgewise_spec::frame::Class;
 use edgewise_spec::invitation::{
-    Accepter, Answer, Ask, Bundle, Card, Given, Happened, Inviter, Lost, Name, Offer, Step,
+    Answer, Ask, Bundle, Card, Claimer, Given, Happened, Inviter, Lost, Name, Offer, Step,
     bundle_at,
 };
 use edgewise_spec::link::{Address, Edge};
@@ -109,24 +109,24 @@ impl Story {
 
 /// Somebody who has nothing but the text of a card.
 struct Guest {
-    accepter: Accepter,
+    claimer: Claimer,
     key: Key,
 }
 
 impl Guest {
     fn new(text: &str, server: &mut Server) -> Self {
-        let accepter = Accepter::new(Card::parse(text).unwrap()).unwrap();
-        Self { accepter, key: Key::generate(&mut server.rng, 0, Lifetime::longest(START)) }
+        let claimer = Claimer::new(Card::parse(text).unwrap()).unwrap();
+        Self { claimer, key: Key::generate(&mut server.rng, 0, Lifetime::longest(START)) }
     }
 
     /// One claim; `None` when there is none to be made.
     fn claim(&mut self, servers: &mut [Server], down: &[u8]) -> Option<Step> {
-        let claim = self.accepter.next()?;
+        let claim = self.claimer.next()?;
         let find = |server: &&mut Server| *server.fingerprint() == claim.server.fingerprint;
         let server = servers.iter_mut().find(find).expect("a server of the world");
         if down.contains(&claim.place) {
             let answer = Answer::Unreached;
-            return Some(self.accepter.handle(claim.place, answer, START.hour()));
+            return Some(self.claimer.handle(claim.place, answer, START.hour()));
         }
         let mut peer = Peer::open(server, START, Class::Medium);
         let (transcript, fingerprint) = (peer.transcript(), claim.server.fingerprint);
@@ -139,7 +139,7 @@ impl Guest {
             Err(_) => Answer::Refused,
             Ok(other) => panic!("{other:?}"),
         };
-        Some(self.accepter.handle(claim.place, answer, START.hour()))
+        Some(self.claimer.handle(claim.place, answer, START.hour()))
     }
 
     fn run(&mut self, servers: &mut [Server], down: &[u8]) -> Step {
@@ -159,7 +159,7 @@ fn the_text_of_a_card_is_enough_to_claim_every_connection() {
         let card = story.bundle.card(true, carded.into()).unwrap();
         let mut guest = Guest::new(&card.to_text(), &mut story.servers[0]);
         assert_eq!(guest.run(&mut story.servers, &[]), Step::Begin);
-        assert_eq!(guest.accepter.bundle(), Some(&story.bundle));
+        assert_eq!(guest.claimer.bundle(), Some(&story.bundle));
         let asks = story.look();
         assert_eq!(asks[0], Ask::Expect);
         let Inviter::Claimed(claimed) = story.inviter else { panic!("{:?}", story.inviter) };
@@ -210,7 +210,7 @@ fn one_server_that_is_up_is_enough_to_open_the_bundle() {
     let card = story.bundle.card(true, 2).unwrap();
     let mut guest = Guest::new(&card.to_text(), &mut story.servers[0]);
     assert_eq!(guest.run(&mut story.servers, &[0, 2]), Step::Begin);
-    assert_eq!(guest.accepter.retry(START.hour()), Step::Claim);
+    assert_eq!(guest.claimer.retry(START.hour()), Step::Claim);
     assert_eq!(guest.run(&mut story.servers, &[]), Step::Nothing);
     story.look();
     let Inviter::Claimed(claimed) = story.inviter else { panic!("{:?}", story.inviter) };
@@ -222,10 +222,10 @@ fn a_claim_that_was_answered_and_lost_is_made_again() {
     let mut story = Story::new(2, 1);
     let card = story.bundle.card(true, 1).unwrap();
     let mut guest = Guest::new(&card.to_text(), &mut story.servers[0]);
-    let stored = guest.accepter.clone();
+    let stored = guest.claimer.clone();
     assert_eq!(guest.claim(&mut story.servers, &[]), Some(Step::Claim));
     // A crash before the answer was stored, with the key that was.
-    guest.accepter = stored;
+    guest.claimer = stored;
     assert_eq!(guest.run(&mut story.servers, &[]), Step::Begin);
     assert!(!story.look().contains(&Ask::Delete(Lost::Conflict)));
 }

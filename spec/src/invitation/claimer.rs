@@ -1,4 +1,4 @@
-//! The accepter's side of one invitation: claim after claim, in the order of the bundle.
+//! The claimer's side of one invitation: claim after claim, in the order of the bundle.
 
 use arrayvec::ArrayVec;
 
@@ -11,10 +11,10 @@ use crate::link::Address;
 use crate::mutant;
 use crate::time::Hour;
 
-/// One invitation as its accepter sees it. Stored with every change, before what the change asks
+/// One invitation as its claimer sees it. Stored with every change, before what the change asks
 /// for.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Accepter {
+pub enum Claimer {
     /// No bundle yet: the servers of the card are asked in order.
     Seeking(Seeking),
     /// The bundle is open: the other servers are asked in order.
@@ -99,10 +99,10 @@ pub enum Answer<'a> {
     Unreached,
 }
 
-/// What an accepter does next.
+/// What a claimer does next.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Step {
-    /// Ask [`Accepter::next`].
+    /// Ask [`Claimer::next`].
     Claim,
     /// Begin the session, which is stored with the bundle before anything is sent (INVITATION-35);
     /// places that are missing are asked again from time to time.
@@ -126,7 +126,7 @@ pub struct Claim {
     pub secret: ConnectionSecret,
 }
 
-impl Accepter {
+impl Claimer {
     /// Begins with a card of a one-time invitation.
     ///
     /// # Errors
@@ -153,12 +153,12 @@ impl Accepter {
         let count = bundle.as_ref().map_or(card.servers().len(), |it| it.servers().len());
         let mut tried = Tried::open(count);
         tried.0.iter_mut().zip(places).for_each(|(tried, stored)| *tried = *stored);
-        let mut accepter = match bundle {
+        let mut claimer = match bundle {
             None => Self::Seeking(Seeking { card, tried }),
             Some(bundle) => Self::Claiming(Claiming { card, bundle, tried }),
         };
-        let step = accepter.settle();
-        Ok((accepter, step))
+        let step = claimer.settle();
+        Ok((claimer, step))
     }
 
     /// The claim to make next; `None` where nothing is to be claimed now.
