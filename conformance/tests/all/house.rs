@@ -125,4 +125,11 @@ fn every_word_is_everywhere() {
         );
         assert!(!wire || there("proto/edgewise/v1/WORD.proto"), "{word}: no schema");
     }
+    // Between people: no server sees anything of them, so they have no schema of the wire.
+    for word in ["invitation", "session", "message", "scatter"] {
+        let there = |relative: &str| root().join(relative.replace("WORD", word)).exists();
+        assert!(there("spec/WORD.md"), "{word}: no chapter");
+        assert!(there("spec/src/WORD/mod.rs"), "{word}: no module");
+        assert!(there("conformance/vectors/WORD.json"), "{word}: no vectors");
+    }
 }
