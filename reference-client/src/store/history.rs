@@ -186,15 +186,20 @@ impl Reader<'_> {
         id: &[u8],
     ) -> Result<Option<(Position, Message)>, StoreError> {
         let lookup = self.message_lookup(contact, id);
-        let mut found = None;
-        self.each(&MESSAGE, &[contact.0], &format!("AND lookup = {lookup}"), |row| {
-            let message: Message = self.opened(&MESSAGE, &row)?;
+        // Named, for SQLite would walk through the whole history of the contact instead.
+        let sql = "SELECT position FROM message INDEXED BY message_lookup \
+                   WHERE contact = ?1 AND lookup = ?2";
+        let failed = |error: rusqlite::Error| self.failed(&error);
+        let mut statement = self.db.prepare(sql).map_err(failed)?;
+        let positions = statement.query_map([contact.0, lookup], |row| row.get(0));
+        for at in positions.map_err(failed)? {
+            let at = Position(at.map(i64::unsigned_abs).map_err(failed)?);
+            let message = self.message(contact, at)?.ok_or_else(|| self.missing())?;
             if message.id == id {
-                found = Some((position(&row), message));
+                return Ok(Some((at, message)));
             }
-            Ok::<_, StoreError>(found.is_none())
-        })?;
-        Ok(found)
+        }
+        Ok(None)
     }
 
     fn message_lookup(&self, contact: ContactId, id: &[u8]) -> i64 {
