@@ -43,7 +43,7 @@ pub struct Stretch {
 }
 
 impl Default for Stretch {
-    /// 64 MiB and 3 passes, the second recommendation of RFC 9106, section 4: about 0.1 s.
+    /// 64 MiB and 3 passes, the second recommendation of RFC 9106, section 4: 0.1 to 0.2 s.
     fn default() -> Self {
         Self { memory_kib: 65_536, passes: 3 }
     }
