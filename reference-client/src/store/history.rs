@@ -122,8 +122,8 @@ impl Reader<'_> {
 
     /// Opens up to `looks` messages before a position, or the newest, and keeps those that
     /// `matches` takes. Nothing of the history stands readable in the file, so searching is
-    /// opening; `looks` bounds time and memory of one call (a thousand short texts take about 1 ms), and
-    /// [`Found::before`] is where the next one goes on.
+    /// opening; `looks` bounds time and memory of one call (a thousand short texts take about
+    /// 1 ms), and [`Found::before`] is where the next one goes on.
     ///
     /// # Errors
     /// As [`history`](Self::history).
