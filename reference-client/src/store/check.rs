@@ -9,7 +9,7 @@ use super::{Reader, Store};
 
 impl Store {
     /// Checks everything: SQLite's structure, the schema, that no row is missing or an old one, and
-    /// that every value opens. About 3 s for a GiB.
+    /// that every value opens. A file of 288 MiB took 0.8 s.
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] says what is damaged.
