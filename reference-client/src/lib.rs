@@ -17,6 +17,7 @@ mod connect;
 mod ends;
 mod error;
 mod link;
+pub mod messenger;
 mod pipeline;
 mod recipient;
 mod sender;

@@ -36,7 +36,7 @@
 //! ```
 
 mod check;
-mod codec;
+pub(crate) mod codec;
 mod connection;
 mod contact;
 mod error;
@@ -78,7 +78,7 @@ pub use history::{Delivery, Direction, Found, Message, Position};
 pub use id::{ConnectionId, ContactId, InvitationId, PieceId, ProfileId, ServerId, SessionId};
 pub use inbox::{Acknowledge, Received, Receiving};
 pub use invitation::{Given, Invitation};
-pub use outbox::{Cell, Part, Sending, Sent};
+pub use outbox::{Cell, Part, Says, Sending, Sent};
 pub use piece::Piece;
 pub use profile::Profile;
 pub use reader::Reader;
@@ -143,6 +143,7 @@ impl Store {
 
     /// Runs `work` in one transaction. If it returns `Ok`, everything it wrote is on the disk when
     /// this returns; if it returns an error, or the commit fails, nothing of it ever happened.
+    /// Work that writes nothing does not wait for the disk.
     ///
     /// # Errors
     /// Those of `work`, [`StoreError::NoSpace`], [`StoreError::Io`], [`StoreError::Corrupt`].
@@ -156,6 +157,9 @@ impl Store {
         let sql = rusqlite::Transaction::new_unchecked(&self.db, immediate).map_err(failed)?;
         let mut tx = Transaction::new(reader, reader.ledger()?);
         let done = work(&mut tx)?;
+        if !tx.has_written() {
+            return Ok(done);
+        }
         let committed = tx.finish()?;
         sql.commit().map_err(failed)?;
         self.mark.set(&self.keys, committed);
@@ -173,7 +177,7 @@ impl Store {
         let record = unlock::wrap(self.keys.data(), unlock, stretch)?;
         self.write(|tx| {
             let sql = "UPDATE key SET record = ?1 WHERE key = 1";
-            let changed = tx.db.execute(sql, [record]).map_err(|error| tx.failed(&error))?;
+            let changed = tx.execute(sql, vec![record.into()])?;
             if changed == 1 { Ok(()) } else { Err(tx.corrupt("its key is missing")) }
         })?;
         // The record before leaves the log too.

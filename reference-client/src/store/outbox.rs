@@ -61,8 +61,19 @@ pub struct Sending<'a> {
     pub state: &'a Versioned,
     /// The cells, by rising counters: several for a long message.
     pub cells: &'a [Cell],
-    /// What was said; `None` for an empty cell.
-    pub message: Option<&'a Message>,
+    /// What is said by them.
+    pub says: Says<'a>,
+}
+
+/// What a sending says.
+#[derive(Clone, Copy, Debug)]
+pub enum Says<'a> {
+    /// Nothing, as an empty cell.
+    Nothing,
+    /// A message, which takes its place at the history's end.
+    New(&'a Message),
+    /// A message that stands in the history already: it waited for room, or is said again.
+    Known(Position),
 }
 
 /// What one sending has become.
@@ -134,9 +145,10 @@ impl Transaction<'_> {
             sealed = cell.s;
         }
         let contact = session.contact;
-        let message = match sending.message {
-            Some(message) => Some(self.add_message(contact, message)?),
-            None => None,
+        let message = match sending.says {
+            Says::Nothing => None,
+            Says::New(message) => Some(self.add_message(contact, message)?),
+            Says::Known(position) => Some(position),
         };
         let mut numbers = Vec::new();
         for cell in sending.cells {
@@ -159,6 +171,15 @@ impl Transaction<'_> {
         let column = i64::try_from(number).map_err(|_| self.corrupt("an outbox without end"))?;
         self.put(&OUTBOX, &[id.0, column], part)?;
         Ok(number)
+    }
+
+    /// Keeps a stored part once more, to be handed in again under a number of its own: the same
+    /// bytes, so that no counter is sealed twice.
+    ///
+    /// # Errors
+    /// [`StoreMisuse::Unknown`], [`StoreMisuse::OtherRole`].
+    pub fn send_again(&mut self, id: ConnectionId, part: &Part) -> Result<u64, StoreError> {
+        self.add_part(id, part)
     }
 
     /// Removes a sender's parts up to and including a number, which the other side has, and

@@ -19,6 +19,7 @@ use crate::clock::OsRandom;
 pub struct Transaction<'a> {
     reader: Reader<'a>,
     ledger: Ledger,
+    written: core::cell::Cell<bool>,
 }
 
 impl<'a> Deref for Transaction<'a> {
@@ -37,10 +38,11 @@ impl core::fmt::Debug for Transaction<'_> {
 
 impl<'a> Transaction<'a> {
     pub(super) const fn new(reader: Reader<'a>, ledger: Ledger) -> Self {
-        Self { reader, ledger }
+        Self { reader, ledger, written: core::cell::Cell::new(false) }
     }
 
-    fn execute(&self, sql: &str, values: Vec<Value>) -> Result<usize, StoreError> {
+    pub(super) fn execute(&self, sql: &str, values: Vec<Value>) -> Result<usize, StoreError> {
+        self.written.set(true);
         let mut statement = self.db.prepare(sql).map_err(|error| self.failed(&error))?;
         statement.execute(params_from_iter(values)).map_err(|error| self.failed(&error))
     }
@@ -138,7 +140,13 @@ impl<'a> Transaction<'a> {
         Ok(self.ledger.committed)
     }
 
-    pub(super) const fn set_schema(&mut self, schema: u32) {
+    /// Whether anything was written, so that there is something to commit.
+    pub(super) const fn has_written(&self) -> bool {
+        self.written.get()
+    }
+
+    pub(super) fn set_schema(&mut self, schema: u32) {
+        self.written.set(true);
         self.ledger.schema = schema;
     }
 }

@@ -10,5 +10,6 @@
 
 mod end;
 mod link;
+mod messenger;
 mod server;
 mod store;

@@ -52,6 +52,15 @@ impl Default for Config {
 pub struct TestServer {
     pub address: Address,
     world: Arc<World>,
+    accepting: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for TestServer {
+    /// The server is gone: nobody reaches it any more.
+    fn drop(&mut self) {
+        self.accepting.abort();
+        self.cut_links();
+    }
 }
 
 struct World {
@@ -161,8 +170,9 @@ impl TestServer {
             inner: Mutex::new(inner),
             cut: broadcast::channel(1).0,
         });
-        tokio::spawn(accept(listener, world.clone(), config.tls.then(tls_acceptor)));
-        Self { address: Address { fingerprint, edge, tls: config.tls }, world }
+        let serving = accept(listener, world.clone(), config.tls.then(tls_acceptor));
+        let accepting = tokio::spawn(serving);
+        Self { address: Address { fingerprint, edge, tls: config.tls }, world, accepting }
     }
 
     /// Ends every stream without a word.

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use edgewise_client::store::{
     Acknowledge, Cell, ConnectionId, ContactId, Direction, End, Message, Owner, ProfileId,
-    Receiving, Sending, SessionId, Store, StoreError, Unlock, Versioned,
+    Receiving, Says, Sending, SessionId, Store, StoreError, Unlock, Versioned,
 };
 use edgewise_spec::suite;
 use rand_chacha::ChaCha8Rng;
@@ -151,7 +151,7 @@ fn send(store: &mut Store, rows: &Rows, rng: &mut ChaCha8Rng) {
         revision: session.revision,
         state: &state(s, opened),
         cells: &[Cell { s, parts: vec![(rows.sender, part.into())] }],
-        message: Some(&message),
+        says: Says::New(&message),
     };
     store.write(|tx| tx.send(&sending)).unwrap();
     tell!("left {s} {fingerprint}");

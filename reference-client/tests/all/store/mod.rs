@@ -20,7 +20,8 @@ use bytes::Bytes;
 use edgewise_client::store::{
     Acknowledge, Cell, Connection, ConnectionId, Contact, ContactId, Delivery, Direction, End,
     Exported, Given, Invitation, InvitationId, Message, Options, Owner, Piece, Profile, ProfileId,
-    Receiving, SecretText, Sending, Server, SessionId, Store, Stretch, Unlock, Verified, Versioned,
+    Receiving, Says, SecretText, Sending, Server, SessionId, Store, Stretch, Unlock, Verified,
+    Versioned,
 };
 use edgewise_client::{Class, Key, KeyRing, Lifetime, RecipientState, SenderState, Terms};
 use edgewise_proto::v1::Role;
@@ -192,7 +193,7 @@ pub fn say(store: &mut Store, filled: &Filled, s: u32) {
         revision,
         state: &versioned(format!("session-canary-{s}").as_bytes()),
         cells: &[cell],
-        message: Some(&said(number, &format!("text-canary-{s}"))),
+        says: Says::New(&said(number, &format!("text-canary-{s}"))),
     };
     store.write(|tx| tx.send(&sending)).unwrap();
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use edgewise_client::SenderState;
-use edgewise_client::store::{Cell, End, Sending, Store, StoreError, StoreMisuse};
+use edgewise_client::store::{Cell, End, Says, Sending, Store, StoreError, StoreMisuse};
 use edgewise_spec::client::{Kept, Outbox, SenderEnd};
 
 use super::{Filled, Home, fill, part, versioned};
@@ -23,7 +23,7 @@ fn send(store: &mut Store, filled: &Filled, s: u32) -> u64 {
         revision,
         state: &versioned(b"next"),
         cells: &[cell],
-        message: None,
+        says: Says::Nothing,
     };
     store.write(|tx| tx.send(&sending)).unwrap().numbers[0].1
 }

@@ -1,7 +1,7 @@
 //! Sending and receiving: all of it or nothing, and no counter twice.
 
 use edgewise_client::store::{
-    Acknowledge, Cell, ConnectionId, Direction, Message, Piece, Receiving, Sending, Store,
+    Acknowledge, Cell, ConnectionId, Direction, Message, Piece, Receiving, Says, Sending, Store,
     StoreError, StoreMisuse,
 };
 
@@ -33,7 +33,7 @@ fn sending_stores_state_parts_and_message_together() {
         revision: at,
         state: &versioned(b"after 9"),
         cells: &cells,
-        message: Some(&said(50, "long")),
+        says: Says::New(&said(50, "long")),
     };
     let sent = store.write(|tx| tx.send(&sending)).unwrap();
     assert_eq!(sent.revision, at + 1);
@@ -65,7 +65,7 @@ fn no_counter_is_sealed_twice() {
             revision: at,
             state: &versioned(b"another"),
             cells: &cells,
-            message: None,
+            says: Says::Nothing,
         };
         let refused = misuse(store.write(|tx| tx.send(&sending)));
         assert_eq!(refused, StoreMisuse::CounterUsed { s: used, sealed });
@@ -87,7 +87,7 @@ fn work_on_an_old_state_is_refused() {
         revision: old,
         state: &state,
         cells: &cells,
-        message: None,
+        says: Says::Nothing,
     };
     assert_eq!(misuse(store.write(|tx| tx.send(&sending))), StoreMisuse::Stale(old));
     let receiving = Receiving {
@@ -118,7 +118,7 @@ fn a_sending_that_fails_half_way_leaves_nothing() {
         revision: revision(&store, &filled),
         state: &versioned(b"never"),
         cells: &[Cell { s: 6, parts }],
-        message: Some(&said(60, "never")),
+        says: Says::New(&said(60, "never")),
     };
     let refused = misuse(store.write(|tx| tx.send(&sending)));
     assert_eq!(refused, StoreMisuse::Unknown("connection"));

@@ -1,0 +1,137 @@
+//! What connections say: to whom it goes.
+
+use edgewise_spec::client::{RecipientEvent, RecipientState, SenderEvent, SenderState, Stopped};
+
+use super::net::{Heard, Order};
+use super::turn::{Result, Turn, Use};
+use crate::messenger::Event;
+use crate::store::{ConnectionId, Delivery, SessionId};
+
+impl Turn<'_, '_> {
+    pub(super) fn heard(&mut self, id: ConnectionId, heard: Heard) -> Result<()> {
+        // What a connection said that is gone by now says nothing.
+        let Some(used) = self.state.uses.get(&id).copied() else { return Ok(()) };
+        match heard {
+            Heard::Sender(event, state) => self.sender_heard(id, used, &event, state.as_deref()),
+            Heard::Recipient(event, state) => {
+                self.recipient_heard(id, used, &event, state.as_deref())
+            }
+            Heard::Failed(error) => {
+                self.state.up.remove(&id);
+                let Some(connection) = self.tx.connection(id)? else { return Ok(()) };
+                let (server, text) = (connection.address, error.to_string());
+                self.tell(Event::Server { server, text });
+                Ok(())
+            }
+        }
+    }
+
+    fn sender_heard(
+        &mut self,
+        id: ConnectionId,
+        used: Use,
+        event: &SenderEvent,
+        state: Option<&SenderState>,
+    ) -> Result<()> {
+        if let Some(state) = state {
+            self.tx.set_sender(id, state)?;
+        }
+        match event {
+            SenderEvent::Attached { .. } => {
+                self.state.up.insert(id);
+            }
+            SenderEvent::Unreachable | SenderEvent::Stopped(_) => {
+                self.state.up.remove(&id);
+            }
+            SenderEvent::KeyExpired => self.rotate_key(id)?,
+            _ => {}
+        }
+        let Use::Session(session) = used else { return Ok(()) };
+        if self.state.joins.contains_key(&session) {
+            return self.join_sender(session, id, event);
+        }
+        match event {
+            SenderEvent::Accepted { through } => self.accepted(session, id, *through),
+            SenderEvent::Stopped(Stopped::Conflict) => {
+                let contact = self.state.talks.get(&session).map(|talk| talk.contact);
+                let text = "Somebody else has claimed a connection that was made for this \
+                            session alone: others can read it. Repeat the exchange in another way.";
+                contact.map_or(Ok(()), |contact| self.notice(contact, text))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A server has taken parts.
+    fn accepted(&mut self, session: SessionId, id: ConnectionId, through: u64) -> Result<()> {
+        let Some(talk) = self.state.talks.get_mut(&session) else { return Ok(()) };
+        let contact = talk.contact;
+        let Some(out) = talk.outs.iter_mut().find(|out| out.connection == id) else {
+            return Ok(());
+        };
+        let mut messages = Vec::new();
+        for part in out.parts.iter_mut().filter(|part| part.number <= through && !part.accepted) {
+            part.accepted = true;
+            messages.extend(part.message);
+        }
+        messages.dedup();
+        // A message of several cells is there when the last of them is.
+        let open = |position| {
+            out.parts.iter().any(|part| part.message == Some(position) && !part.accepted)
+                || talk.queue.front().is_some_and(|queued| queued.position == position)
+        };
+        messages.retain(|position| !open(*position));
+        for position in messages {
+            let raised = self.tx.set_delivery(contact, position, Delivery::Accepted)?;
+            if raised && self.shown(contact, position)?.is_some() {
+                self.tell(Event::Changed { contact, position });
+            }
+        }
+        Ok(())
+    }
+
+    fn recipient_heard(
+        &mut self,
+        id: ConnectionId,
+        used: Use,
+        event: &RecipientEvent,
+        state: Option<&RecipientState>,
+    ) -> Result<()> {
+        if let Some(state) = state {
+            self.tx.set_recipient(id, state)?;
+        }
+        match event {
+            RecipientEvent::StoreSenderKey(_) => self.order(id, Order::SenderKeyStored),
+            RecipientEvent::Subscribed(_) => {
+                self.state.up.insert(id);
+            }
+            RecipientEvent::Replaced | RecipientEvent::Stopped(_) => {
+                self.state.up.remove(&id);
+            }
+            RecipientEvent::KeyExpired => self.rotate_key(id)?,
+            _ => {}
+        }
+        match used {
+            Use::Offer(invitation) => self.offer_heard(invitation, id, event),
+            Use::Home(profile) => self.home_heard(profile, id, event),
+            Use::Doomed => {
+                if matches!(event, RecipientEvent::Stopped(_)) {
+                    self.tx.remove_connection(id)?;
+                    self.forget(id);
+                }
+                Ok(())
+            }
+            Use::Session(session) => match event {
+                RecipientEvent::Part { sequence, part } => {
+                    if self.state.joins.contains_key(&session) {
+                        // The session has not begun here, so nobody else can have sealed it.
+                        self.order(id, Order::Stored(*sequence));
+                        return Ok(());
+                    }
+                    self.talk_part(session, id, *sequence, part)
+                }
+                _ => self.join_recipient(session, id, event),
+            },
+        }
+    }
+}

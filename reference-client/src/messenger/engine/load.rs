@@ -1,0 +1,141 @@
+//! Everything that works, made from what is stored.
+
+use edgewise_spec::client::SenderState;
+
+use super::address::Home;
+use super::input::Output;
+use super::join::{JOIN, Join};
+use super::net::Order;
+use super::offer::Offer;
+use super::talk::{OutPart, TALK, Talk};
+use super::turn::{Result, State, Turn, Use};
+use crate::store::{ConnectionId, ContactId, End, Owner, ProfileId, Session, SessionId};
+
+impl Turn<'_, '_> {
+    /// Fills an empty state from the store.
+    pub(super) fn load(&mut self) -> Result<()> {
+        for (profile, _) in self.tx.profiles()? {
+            for (id, stored) in self.tx.invitations(profile)? {
+                let offer = Offer::from_versioned(id, profile, &stored.state);
+                let offer = offer.ok_or_else(|| self.damaged("invitation"))?;
+                let uses = offer.connections.iter().map(|it| (*it, Use::Offer(id)));
+                self.state.uses.extend(uses);
+                self.state.offers.insert(id, offer);
+            }
+            for (contact, _) in self.tx.contacts(profile)? {
+                for (id, session) in self.tx.sessions(contact)? {
+                    self.load_session(profile, contact, id, &session)?;
+                }
+            }
+            if let Some(home) = Home::load(self.tx, profile)? {
+                let uses = home.connections.iter().map(|it| (*it, Use::Home(profile)));
+                self.state.uses.extend(uses);
+                self.state.homes.insert(profile, home);
+            }
+            for (id, connection) in self.tx.connections(profile)? {
+                let used = self.state.uses.get(&id);
+                if used.is_none() && connection.owner == Owner::Profile {
+                    self.state.uses.insert(id, Use::Doomed);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn load_session(
+        &mut self,
+        profile: ProfileId,
+        contact: ContactId,
+        id: SessionId,
+        session: &Session,
+    ) -> Result<()> {
+        let (revision, bytes) = (session.revision, session.state.bytes());
+        let damaged = || self.damaged("session");
+        match session.state.version() {
+            TALK => {
+                let talk = Talk::from_bytes(id, contact, profile, revision, bytes);
+                let mut talk = talk.ok_or_else(damaged)?;
+                self.fill(&mut talk)?;
+                let outs = talk.outs.iter().map(|out| out.connection);
+                let all = outs.chain(talk.lanes.values().copied());
+                self.state.uses.extend(all.map(|it| (it, Use::Session(id))));
+                self.state.talks.insert(id, talk);
+            }
+            JOIN => {
+                let join = Join::from_bytes(id, contact, profile, revision, bytes);
+                let join = join.ok_or_else(damaged)?;
+                let replies = join.replies.iter().map(|reply| reply.connection);
+                let all = join.claims.iter().copied().chain(replies);
+                self.state.uses.extend(all.map(|it| (it, Use::Session(id))));
+                self.state.joins.insert(id, join);
+            }
+            _ => return Err(damaged()),
+        }
+        Ok(())
+    }
+
+    /// What of a talk stands in rows of its own: kept parts, and pieces of incomplete messages.
+    fn fill(&self, talk: &mut Talk) -> Result<()> {
+        for out in &mut talk.outs {
+            let Some(connection) = self.tx.connection(out.connection)? else { continue };
+            let End::Sender(state) = connection.end else { continue };
+            let answered = answered(&state);
+            for (number, part) in self.tx.parts(out.connection)? {
+                let (s, message, accepted) = (part.s, part.message, number < answered);
+                out.parts.push_back(OutPart { number, s, message, accepted });
+            }
+        }
+        for (id, piece) in self.tx.pieces(talk.id)? {
+            let parsed = talk.layout().parse(piece.content.bytes());
+            let Ok(Some(parsed)) = parsed else { continue };
+            talk.pieces.entry(parsed.header.id).or_default().push(id);
+            // It was accepted before, so it is now.
+            let _ = talk.inbox.receive(self.now, piece.content.bytes());
+        }
+        Ok(())
+    }
+
+    /// Brings every connection up.
+    pub(super) fn start_all(&mut self) -> Result<()> {
+        let all: Vec<_> = self.state.uses.keys().copied().collect();
+        for id in all {
+            self.start(id)?;
+            if self.state.uses.get(&id) == Some(&Use::Doomed) {
+                self.order(id, Order::Delete);
+            }
+        }
+        let joins: Vec<_> = self.state.joins.keys().copied().collect();
+        for id in joins {
+            self.claim_next(id)?;
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, id: ConnectionId) -> Result<()> {
+        let Some(connection) = self.tx.connection(id)? else { return Ok(()) };
+        let (profile, address, end) = (connection.profile, connection.address, connection.end);
+        let password = self.password(profile, &address)?;
+        self.outputs.push(Output::Start { id, profile, address, password, end });
+        Ok(())
+    }
+
+    /// Takes an end down and brings it up from the store.
+    pub(super) fn restart(&mut self, id: ConnectionId) -> Result<()> {
+        self.outputs.push(Output::Stop(id));
+        self.start(id)
+    }
+}
+
+/// The number of the oldest part without an answer.
+fn answered(state: &SenderState) -> u64 {
+    let outbox = &state.outbox;
+    outbox.released().saturating_add(outbox.lowest_unanswered().saturating_sub(outbox.first()))
+}
+
+impl State {
+    /// A state that is filled anew, which knows what is up.
+    pub(super) fn emptied(&mut self) {
+        let up = std::mem::take(&mut self.up);
+        *self = Self { up, ..Self::default() };
+    }
+}

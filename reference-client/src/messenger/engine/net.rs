@@ -1,0 +1,204 @@
+//! The ends of connections on the runtime: each has a task, which tells the engine what happens
+//! and does what it is asked.
+
+use std::collections::HashMap;
+use std::sync::mpsc;
+
+use bytes::Bytes;
+use edgewise_spec::client::{Key, RecipientEvent, RecipientState, SenderEvent, SenderState};
+use edgewise_spec::link::Address;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::input::Input;
+use crate::client::{Client, ClientOptions};
+use crate::error::Error;
+use crate::recipient::Recipient;
+use crate::sender::Sender;
+use crate::store::{ConnectionId, End, ProfileId, SecretText};
+
+/// What is asked of an end.
+pub(super) enum Order {
+    /// A sender takes a part that is stored.
+    Push(Bytes),
+    /// A sender lets parts go.
+    Release(u64),
+    /// A recipient's parts are stored.
+    Stored(u64),
+    /// A recipient's state with the sender's key is stored.
+    SenderKeyStored,
+    /// A recipient wants no parts, or wants them again.
+    Suspend(bool),
+    /// A recipient's connection is deleted.
+    Delete,
+    /// The key is changed; it is stored.
+    Rotate(Box<Key>),
+}
+
+/// What happens to an end.
+pub(crate) enum Heard {
+    /// A sender's event, with its state where that is to be stored.
+    Sender(SenderEvent, Option<Box<SenderState>>),
+    /// A recipient's event, with its state where that is to be stored.
+    Recipient(RecipientEvent, Option<Box<RecipientState>>),
+    /// The server must not be used any more.
+    Failed(Error),
+}
+
+/// All ends that run.
+pub(super) struct Net {
+    runtime: Handle,
+    options: ClientOptions,
+    /// One context for each profile and server, so that nothing of one profile is used by another.
+    clients: HashMap<(ProfileId, Address), Client>,
+    orders: HashMap<ConnectionId, UnboundedSender<Order>>,
+    inputs: mpsc::Sender<Input>,
+}
+
+impl Net {
+    pub(super) fn new(
+        runtime: Handle,
+        options: ClientOptions,
+        inputs: mpsc::Sender<Input>,
+    ) -> Self {
+        Self { runtime, options, clients: HashMap::new(), orders: HashMap::new(), inputs }
+    }
+
+    /// Brings an end up.
+    pub(super) fn start(
+        &mut self,
+        id: ConnectionId,
+        profile: ProfileId,
+        address: &Address,
+        password: Option<&SecretText>,
+        end: End,
+    ) {
+        let client = self.clients.entry((profile, address.clone())).or_insert_with(|| {
+            let access_password = password.map(|password| password.as_str().to_owned());
+            Client::new(ClientOptions { access_password, ..self.options.clone() })
+        });
+        let (orders, receiver) = unbounded_channel();
+        self.orders.insert(id, orders);
+        let (client, address, inputs) = (client.clone(), address.clone(), self.inputs.clone());
+        let _inside = self.runtime.enter();
+        match end {
+            End::Sender(state) => {
+                let sender = Sender::start(&client, &address, *state);
+                self.runtime.spawn(run_sender(id, sender, receiver, inputs));
+            }
+            End::Recipient(state) => {
+                let recipient = Recipient::start(&client, &address, *state);
+                self.runtime.spawn(run_recipient(id, recipient, receiver, inputs));
+            }
+        }
+    }
+
+    /// Asks something of an end; one that does not run takes it up from the store later.
+    pub(super) fn order(&self, id: ConnectionId, order: Order) {
+        if let Some(orders) = self.orders.get(&id) {
+            let _ = orders.send(order);
+        }
+    }
+
+    /// Ends an end; what was asked of it before is still done.
+    pub(super) fn stop(&mut self, id: ConnectionId) {
+        self.orders.remove(&id);
+    }
+
+    /// Ends all.
+    pub(super) fn stop_all(&mut self) {
+        self.orders.clear();
+        self.clients.clear();
+    }
+}
+
+async fn run_sender(
+    id: ConnectionId,
+    mut sender: Sender,
+    mut orders: UnboundedReceiver<Order>,
+    inputs: mpsc::Sender<Input>,
+) {
+    let tell = |heard| inputs.send(Input::Heard(id, heard)).is_ok();
+    loop {
+        tokio::select! {
+            event = sender.next() => match event {
+                Ok(Some(event)) => {
+                    let state = match &event {
+                        SenderEvent::Accepted { .. } | SenderEvent::Full => None,
+                        _ => sender.state().await.ok().map(Box::new),
+                    };
+                    if !tell(Heard::Sender(event, state)) {
+                        return;
+                    }
+                }
+                Ok(None) => return,
+                Err(error) => {
+                    tell(Heard::Failed(error));
+                    return;
+                }
+            },
+            order = orders.recv() => {
+                let Some(order) = order else { return };
+                // A sender that has stopped has said so in its last event.
+                let _ = match order {
+                    Order::Push(part) => sender.push(part).await.map(drop),
+                    Order::Release(through) => sender.release(through).await,
+                    Order::Rotate(key) => sender.rotate(*key).await,
+                    _ => Ok(()),
+                };
+            }
+        }
+    }
+}
+
+async fn run_recipient(
+    id: ConnectionId,
+    mut recipient: Recipient,
+    mut orders: UnboundedReceiver<Order>,
+    inputs: mpsc::Sender<Input>,
+) {
+    let tell = |heard| inputs.send(Input::Heard(id, heard)).is_ok();
+    // What was stored while the sender's key was not (CONNECTION-68).
+    let mut early = None;
+    loop {
+        tokio::select! {
+            event = recipient.next() => match event {
+                Ok(Some(event)) => {
+                    let state = match &event {
+                        RecipientEvent::Part { .. } | RecipientEvent::Conflict => None,
+                        _ => recipient.state().await.ok().map(Box::new),
+                    };
+                    if !tell(Heard::Recipient(event, state)) {
+                        return;
+                    }
+                }
+                Ok(None) => return,
+                Err(error) => {
+                    tell(Heard::Failed(error));
+                    return;
+                }
+            },
+            order = orders.recv() => {
+                let Some(order) = order else { return };
+                let _ = match order {
+                    Order::Stored(through) => {
+                        let stored = recipient.stored(through).await;
+                        early = stored.is_err().then_some(through);
+                        Ok(())
+                    }
+                    Order::SenderKeyStored => {
+                        let stored = recipient.sender_key_stored().await;
+                        match early.take() {
+                            Some(through) => recipient.stored(through).await,
+                            None => stored,
+                        }
+                    }
+                    Order::Suspend(suspended) => recipient.suspend(suspended).await,
+                    Order::Delete => recipient.delete().await,
+                    Order::Rotate(key) => recipient.rotate(*key).await,
+                    Order::Push(_) | Order::Release(_) => Ok(()),
+                };
+            }
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! A session with a contact, as it stands between transactions: ratchet, parts, messages.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use edgewise_spec::message::{Chain, Composer, Direction, Inbox, Layout, MessageId};
+use edgewise_spec::scatter::{LaneId, Receiver, Sender, Shape, Window};
+use edgewise_spec::session::{Repeat, Session};
+use edgewise_spec::suite::{SigningKey, VerifyingKey};
+use edgewise_spec::time::Now;
+use zeroize::Zeroizing;
+
+use crate::messenger::BroadcastRole;
+use crate::store::codec::{Fields, Writer};
+use crate::store::{ConnectionId, ContactId, PieceId, Position, ProfileId, SessionId, Versioned};
+
+/// The version of a session row that holds a talk.
+pub(super) const TALK: u32 = 1;
+
+/// A session that has begun.
+pub(super) struct Talk {
+    pub id: SessionId,
+    pub contact: ContactId,
+    pub profile: ProfileId,
+    pub revision: u64,
+    pub session: Session,
+    /// The direction of what the user says.
+    pub own: Direction,
+    pub composer: Composer,
+    pub inbox: Inbox,
+    /// The signing key's seed, in an attested session (MESSAGE-33).
+    pub seed: Option<Zeroizing<[u8; 32]>>,
+    /// Until the claimer's hello has arrived, the inviter cannot send.
+    pub sender: Option<Sender>,
+    pub outs: Vec<Out>,
+    pub receiver: Receiver,
+    pub lanes: BTreeMap<LaneId, ConnectionId>,
+    /// Messages in the history that are not sealed, or not wholly.
+    pub queue: VecDeque<Queued>,
+    /// Pieces of the queue's first message that are sealed.
+    pub begun: u16,
+    /// The claimer's hello, until it is answered.
+    pub hello: Option<Position>,
+    /// What is to be receipted.
+    pub receipts: Vec<(MessageId, [u8; 32])>,
+    /// Stored pieces of incomplete messages.
+    pub pieces: HashMap<MessageId, Vec<PieceId>>,
+    /// At the limit: when the highest cell is sent again (SESSION-37).
+    pub again: Option<(Repeat, u32)>,
+    pub broadcast: Option<BroadcastRole>,
+    /// When the session began here: of several with a contact the newest one is talked in.
+    pub since: Now,
+}
+
+/// A connection to the contact.
+pub(super) struct Out {
+    pub connection: ConnectionId,
+    /// Parts that are kept, by their numbers.
+    pub parts: VecDeque<OutPart>,
+}
+
+/// A part that is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct OutPart {
+    pub number: u64,
+    pub s: u32,
+    pub message: Option<Position>,
+    pub accepted: bool,
+}
+
+/// A message that waits to be sealed.
+pub(super) struct Queued {
+    pub position: Position,
+    /// Its bodies, while they are at hand; else made again from the history.
+    pub bodies: Option<Vec<Vec<u8>>>,
+}
+
+impl Talk {
+    pub(super) fn layout(&self) -> Layout {
+        Layout::new(self.session.mode(), self.session.shape())
+    }
+
+    /// Which lane a connection is.
+    pub(super) fn lane_of(&self, id: ConnectionId) -> Option<LaneId> {
+        self.lanes.iter().find(|(_, connection)| **connection == id).map(|(lane, _)| *lane)
+    }
+
+    /// Whether a cell of the contact has opened.
+    pub(super) fn is_answered(&self) -> bool {
+        self.session.opened() > 0
+    }
+
+    pub(super) fn to_versioned(&self) -> Versioned {
+        let mut to = Writer::bare();
+        to.bytes(&self.session.to_bytes());
+        to.u8(self.own.number());
+        to.bytes(&self.composer.to_bytes());
+        to.bytes(&self.inbox.chain().to_bytes());
+        to.option(self.inbox.vk(), |to, vk| to.raw(vk.as_bytes()));
+        to.option(self.seed.as_ref(), |to, seed| to.raw(seed.as_slice()));
+        to.option(self.sender.as_ref(), |to, sender| to.bytes(&sender.to_bytes()));
+        write_list(&mut to, self.outs.iter(), |to, out| to.i64(out.connection.number()));
+        to.u32(self.receiver.highest());
+        let opened: Vec<u32> = self.receiver.opened().collect();
+        write_list(&mut to, opened.into_iter(), Writer::u32);
+        let windows: Vec<_> = self.receiver.windows().collect();
+        write_list(&mut to, windows.iter(), |to, (lane, window)| {
+            to.u32(*lane);
+            to.i64(self.lanes.get(lane).map_or(0, |id| id.number()));
+            to.bytes(window);
+        });
+        write_list(&mut to, self.queue.iter(), |to, queued| to.u64(queued.position.0));
+        to.u32(self.begun.into());
+        to.option(self.hello, |to, at| to.u64(at.0));
+        write_list(&mut to, self.receipts.iter(), |to, (id, hash)| {
+            to.raw(id.as_bytes());
+            to.raw(hash);
+        });
+        to.u8(match self.broadcast {
+            None => 0,
+            Some(BroadcastRole::Source) => 1,
+            Some(BroadcastRole::Listener) => 2,
+        });
+        to.u64(self.since.millis());
+        Versioned::new(TALK, to.finish())
+    }
+
+    /// A talk as it was stored, without what stands in other rows: kept parts and pieces.
+    pub(super) fn from_bytes(
+        id: SessionId,
+        contact: ContactId,
+        profile: ProfileId,
+        revision: u64,
+        bytes: &[u8],
+    ) -> Option<Self> {
+        let mut from = Fields::new(bytes);
+        let session = Session::from_bytes(from.bytes()?).ok()?;
+        let own = Direction::from_number(from.u8()?)?;
+        let composed = from.bytes()?;
+        let chain = Chain::from_bytes(from.bytes()?).ok()?;
+        let vk = match from.option(Fields::array::<32>)? {
+            Some(vk) => Some(VerifyingKey::parse(&vk).ok()?),
+            None => None,
+        };
+        let seed = from.option(Fields::array)?.map(Zeroizing::new);
+        let (mode, shape) = (session.mode(), session.shape());
+        let (layout, transcript) = (Layout::new(mode, shape), session.transcript0()?);
+        let key = seed.as_ref().map(|seed| SigningKey::from_seed(seed));
+        let composer = Composer::new(layout, transcript, own, key).ok()?.resume(composed).ok()?;
+        let inbox = Inbox::new(layout, transcript, own.other(), vk, chain);
+        let sender = match from.option(Fields::bytes)? {
+            Some(bytes) => Some(Sender::from_bytes(shape, bytes).ok()?),
+            None => None,
+        };
+        let outs = read_list(&mut from, Fields::i64)?;
+        let outs = outs.into_iter().map(|id| Out::new(ConnectionId::from_number(id))).collect();
+        let (receiver, lanes) = read_receiver(&mut from, shape)?;
+        let queue = read_list(&mut from, Fields::u64)?
+            .into_iter()
+            .map(|at| Queued { position: Position(at), bodies: None });
+        let queue = queue.collect();
+        let begun = u16::try_from(from.u32()?).ok()?;
+        let hello = from.option(Fields::u64)?.map(Position);
+        let receipts = read_list(&mut from, |from| {
+            Some((MessageId::from_bytes(from.array()?), from.array()?))
+        })?;
+        let broadcast = match from.u8()? {
+            0 => None,
+            1 => Some(BroadcastRole::Source),
+            2 => Some(BroadcastRole::Listener),
+            _ => return None,
+        };
+        let since = Now::from_millis(from.u64()?);
+        from.end()?;
+        Some(Self {
+            id,
+            contact,
+            profile,
+            revision,
+            session,
+            own,
+            composer,
+            inbox,
+            seed,
+            sender,
+            outs,
+            receiver,
+            lanes,
+            queue,
+            begun,
+            hello,
+            receipts,
+            pieces: HashMap::new(),
+            again: None,
+            broadcast,
+            since,
+        })
+    }
+
+    /// When something is to be done although nothing happens.
+    pub(super) fn is_due(&self, now: Now) -> bool {
+        let hello = self.session.hello().is_some_and(|repeat| repeat.is_due(now));
+        let again = self.again.is_some_and(|(repeat, _)| repeat.is_due(now));
+        hello || again
+    }
+}
+
+impl Out {
+    pub(super) const fn new(connection: ConnectionId) -> Self {
+        Self { connection, parts: VecDeque::new() }
+    }
+}
+
+/// The receiving end of the parts, and which connection each lane is.
+fn read_receiver(
+    from: &mut Fields<'_>,
+    shape: Shape,
+) -> Option<(Receiver, BTreeMap<LaneId, ConnectionId>)> {
+    let highest = from.u32()?;
+    let opened = read_list(from, Fields::u32)?;
+    let mut receiver = Receiver::restore(shape, highest, opened).ok()?;
+    let mut lanes = BTreeMap::new();
+    for (lane, connection, window) in read_list(from, |from| {
+        Some((from.u32()?, from.i64()?, Window::from_bytes(from.bytes()?).ok()?))
+    })? {
+        receiver.add(lane, window).ok()?;
+        lanes.insert(lane, ConnectionId::from_number(connection));
+    }
+    Some((receiver, lanes))
+}
+
+pub(super) fn write_list<T>(
+    to: &mut Writer,
+    items: impl ExactSizeIterator<Item = T>,
+    mut write: impl FnMut(&mut Writer, T),
+) {
+    to.u32(u32::try_from(items.len()).unwrap_or(u32::MAX));
+    items.for_each(|item| write(to, item));
+}
+
+pub(super) fn read_list<'a, T>(
+    from: &mut Fields<'a>,
+    mut read: impl FnMut(&mut Fields<'a>) -> Option<T>,
+) -> Option<Vec<T>> {
+    (0..from.u32()?).map(|_| read(from)).collect()
+}

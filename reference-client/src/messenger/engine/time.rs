@@ -1,0 +1,84 @@
+//! What time asks for although nothing happens.
+
+use edgewise_spec::time::Hour;
+
+use super::turn::{Result, Turn};
+use crate::store::{InvitationId, SessionId};
+
+impl Turn<'_, '_> {
+    /// Whether anything is due now.
+    pub(super) fn is_due(&self) -> bool {
+        let now = self.now;
+        let talks = self
+            .state
+            .talks
+            .values()
+            .any(|talk| talk.is_due(now) || talk.again.is_none() && talk.session.room() == 0);
+        let joins = self.state.joins.values().any(|join| {
+            join.patience.is_some_and(|(_, until)| now >= until)
+                || join.retry.is_some_and(|at| now >= at)
+        });
+        talks || joins
+    }
+
+    /// Every second or so.
+    pub(super) fn tick(&mut self) -> Result<()> {
+        let talks: Vec<SessionId> = self.state.talks.keys().copied().collect();
+        for id in talks {
+            self.talk_tick(id)?;
+        }
+        let joins: Vec<SessionId> = self.state.joins.keys().copied().collect();
+        for id in joins {
+            self.join_tick(id)?;
+        }
+        Ok(())
+    }
+
+    /// Every hour, and when the messenger is opened.
+    pub(super) fn hourly(&mut self) -> Result<()> {
+        let hour: Hour = self.now.hour();
+        let talks: Vec<SessionId> = self.state.talks.keys().copied().collect();
+        for id in talks {
+            self.expire(id, hour)?;
+        }
+        let over = |offer: &super::offer::Offer| hour >= offer.bundle.not_after();
+        let offers: Vec<InvitationId> =
+            self.state.offers.values().filter(|it| over(it)).map(|it| it.id).collect();
+        for id in offers {
+            self.look_whether_open(id)?;
+        }
+        self.keys_tick()?;
+        self.homes_tick()
+    }
+
+    /// SESSION-21, MESSAGE-8
+    fn expire(&mut self, id: SessionId, hour: Hour) -> Result<()> {
+        let Some(talk) = self.state.talks.get_mut(&id) else { return Ok(()) };
+        let contact = talk.contact;
+        let expired = talk.session.expired(self.now);
+        let changed = expired.is_some();
+        if let Some(session) = expired {
+            talk.session = session;
+        }
+        for message in talk.inbox.expire(self.now) {
+            let number = message.number();
+            let text = format!(
+                "Message {number} could not be received: parts of it never came. Ask for it again."
+            );
+            self.drop_pieces(id, message)?;
+            self.notice(contact, &text)?;
+        }
+        self.tx.expire_pieces(id, hour)?;
+        if changed { self.store_talk(id) } else { Ok(()) }
+    }
+
+    /// INVITATION-30: an invitation whose time is over ends once every connection of it was seen
+    /// open since; subscribing again shows that.
+    fn look_whether_open(&mut self, id: InvitationId) -> Result<()> {
+        let Some(offer) = self.state.offers.get(&id) else { return Ok(()) };
+        for connection in offer.connections.clone() {
+            self.restart(connection)?;
+        }
+        Ok(())
+    }
+}
