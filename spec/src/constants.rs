@@ -219,6 +219,8 @@ pub const CHAIN_MAX: usize = 3;
 pub const KEY_LIFE_HOURS_MAX: u32 = 366 * 24;
 /// Longest grace of a connection key, in hours.
 pub const KEY_GRACE_HOURS_MAX: u32 = 30 * 24;
+/// Most connections of a direction, beside the n of its places, that are left or offered and still waited for.
+pub const MOVE_LANES_MAX: usize = 8;
 
 // ---- invitation --------------------------------------------------------------------------------
 
@@ -263,6 +265,8 @@ pub const UNACKED_MAX: u32 = 512;
 pub const ANSWER_CELLS: u32 = 64;
 /// Cells before that limit that are for answers alone: two ends at the limit still answer.
 pub const ANSWER_RESERVE: u32 = 8;
+/// Cells before these that are for moves and their answers alone: an end at the limit gets away from a dead server.
+pub const MOVE_RESERVE: u32 = 4;
 /// Most cells that one cell skips, and most skipped keys of a session.
 pub const SKIPPED_MAX: usize = 512;
 /// Hours for which a skipped key is kept.
@@ -349,5 +353,8 @@ const _: () = {
     // Nothing that an honest end has sealed is further ahead than can be skipped.
     assert!(UNACKED_MAX as usize <= SKIPPED_MAX && UNACKED_MAX <= TAG_WINDOW);
     // One answer for each ANSWER_CELLS of what the other end may have sealed.
-    assert!(ANSWER_RESERVE * ANSWER_CELLS >= UNACKED_MAX && ANSWER_RESERVE < UNACKED_MAX);
+    assert!(ANSWER_RESERVE * ANSWER_CELLS >= UNACKED_MAX);
+    assert!(ANSWER_RESERVE + MOVE_RESERVE < UNACKED_MAX);
+    // A scatter::Receiver has room for what a direction leaves.
+    assert!(MOVE_LANES_MAX <= SERVERS_MAX);
 };

@@ -111,7 +111,10 @@ impl Sender {
         let lowest = last.saturating_sub(2 * TAG_WINDOW);
         let near = (lowest..=last.saturating_add(TAG_WINDOW)).contains(&base);
         require!(SCATTER_14, near, ScatterRefused::Base { base, last });
-        *old = chain;
+        // ROTATION-36
+        if !mutant!(ROTATION_36) {
+            *old = chain;
+        }
         Ok(())
     }
 

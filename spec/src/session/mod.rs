@@ -157,6 +157,13 @@ impl Session {
         self.counts.opened
     }
 
+    /// The lowest s of which a cell may still open: each one below was opened, or is too old.
+    #[must_use]
+    pub fn awaited(&self) -> u32 {
+        let skipped = self.skipped.keys().first().map(|key| key.s);
+        skipped.unwrap_or_else(|| self.counts.opened.saturating_add(1))
+    }
+
     /// Whether the cell of s was opened before, or is too old to be: nothing is lost with it.
     #[must_use]
     pub fn is_spent(&self, s: u32) -> bool {

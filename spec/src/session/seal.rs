@@ -6,7 +6,9 @@ use super::cell::{Numbers, seal};
 use super::schedule::{chain, message};
 use super::state::{Before, Fresh, Made, Ratchet, Sending, State, Waiting, make};
 use super::{Counts, Session};
-use crate::constants::{ANSWER_CELLS, ANSWER_RESERVE, COVER_STEP_TICKS, TICK_SECONDS, UNACKED_MAX};
+use crate::constants::{
+    ANSWER_CELLS, ANSWER_RESERVE, COVER_STEP_TICKS, MOVE_RESERVE, TICK_SECONDS, UNACKED_MAX,
+};
 use crate::suite::Encapsulator;
 use crate::time::Now;
 use crate::{mutant, require};
@@ -16,6 +18,8 @@ use crate::{mutant, require};
 pub enum Purpose {
     /// Something is said: Hello and receipts too.
     Message,
+    /// A move of a connection, or the answer to one, is said.
+    Move,
     /// Nothing is said; the body is empty.
     Cover,
     /// An answer is due ([`Session::answer_due`]); the body is empty.
@@ -89,13 +93,7 @@ impl Session {
         }
         let Counts { sent, acked, opened, .. } = self.counts;
         let s = sent.checked_add(1).ok_or(SealRefused::Exhausted)?;
-        // SESSION-32: the last cells before the limit are for answers.
-        let reserve = if purpose == Purpose::Answer && self.answer_due() || mutant!(SESSION_32) {
-            0
-        } else {
-            ANSWER_RESERVE
-        };
-        let room = s.saturating_sub(acked) <= UNACKED_MAX.saturating_sub(reserve);
+        let room = s.saturating_sub(acked) <= UNACKED_MAX.saturating_sub(self.reserve(purpose));
         require!(SESSION_31, room, SealRefused::Full);
         let (mut state, stepped) = self.before_sealing(purpose, now, s, fresh)?;
         let sending = match &mut state {
@@ -128,11 +126,25 @@ impl Session {
         first || untold >= ANSWER_CELLS && !mutant!(SESSION_33)
     }
 
-    /// How many cells may be sealed before the other end acknowledges more, answers aside.
+    /// How many cells may be sealed before the other end acknowledges more, moves and answers
+    /// aside.
     #[must_use]
     pub fn room(&self) -> u32 {
         let unacked = self.counts.sent.saturating_sub(self.counts.acked);
-        UNACKED_MAX.saturating_sub(ANSWER_RESERVE).saturating_sub(unacked)
+        UNACKED_MAX.saturating_sub(self.reserve(Purpose::Message)).saturating_sub(unacked)
+    }
+
+    /// The last cells before the limit, which are not for this.
+    fn reserve(&self, purpose: Purpose) -> u32 {
+        // SESSION-32
+        let answers = if mutant!(SESSION_32) { 0 } else { ANSWER_RESERVE };
+        // SESSION-43
+        let moves = if mutant!(SESSION_43) { 0 } else { MOVE_RESERVE };
+        match purpose {
+            Purpose::Answer if self.answer_due() => 0,
+            Purpose::Move => answers,
+            Purpose::Message | Purpose::Cover | Purpose::Answer => answers.saturating_add(moves),
+        }
     }
 
     /// The state that seals cell s, and when it last stepped: after a step, where one is due.
@@ -162,7 +174,7 @@ impl Session {
 
     /// Whether an end that may step does, with this cell.
     fn steps(&self, purpose: Purpose, now: Now) -> bool {
-        if purpose == Purpose::Message {
+        if matches!(purpose, Purpose::Message | Purpose::Move) {
             // SESSION-27
             return !mutant!(SESSION_27);
         }

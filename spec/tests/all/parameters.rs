@@ -82,6 +82,7 @@ fn values_of_core() -> Vec<(&'static str, String)> {
         CHAIN_MAX,
         KEY_LIFE_HOURS_MAX,
         KEY_GRACE_HOURS_MAX,
+        MOVE_LANES_MAX,
     ]
 }
 
@@ -112,6 +113,7 @@ fn values_of_duplex() -> Vec<(&'static str, String)> {
         UNACKED_MAX,
         ANSWER_CELLS,
         ANSWER_RESERVE,
+        MOVE_RESERVE,
         SKIPPED_MAX,
         SKIPPED_HOURS,
         COVER_STEP_TICKS,

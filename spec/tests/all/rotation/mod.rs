@@ -1,5 +1,6 @@
 //! A key's life and its changes, over real links to a real store.
 
+mod moving;
 mod vectors;
 
 use edgewise_proto::v1::{self, EndReason, Role, State};

@@ -8,6 +8,9 @@ use edgewise_spec::suite::SigningKey;
 use prost::Message as _;
 use serde::{Deserialize, Serialize};
 
+use super::moving::vectors::{
+    MoveInput, MoveOutput, MovedInput, MovedOutput, answers, judge_move, judge_moved, moves,
+};
 use crate::audit::audit;
 use crate::vector::{Hex, Vector, VectorFile, assert_current, load, pattern, vector};
 
@@ -19,6 +22,9 @@ struct Groups {
     life: Vec<Vector<Moment, Stage>>,
     change: Vec<Vector<ChangeInput, ChangeOutput>>,
     chain: Vec<Vector<ChainInput, ChainOutput>>,
+    #[serde(rename = "move")]
+    moves: Vec<Vector<MoveInput, MoveOutput>>,
+    moved: Vec<Vector<MovedInput, MovedOutput>>,
 }
 
 #[derive(Serialize, Deserialize, PartialEq, Debug)]
@@ -337,6 +343,8 @@ fn made() -> VectorFile<Groups> {
     };
     let flags = [
         ("Expired", "a key that may not even name its successor"),
+        ("Old", "a move, or an answer, that was overtaken or came before"),
+        ("Reach", "numbers that no honest end has"),
         ("Shape", "fields of a wrong length, keys or chains that cannot be"),
         ("Signature", "a signature over something else"),
         ("Times", "a new key's times or version"),
@@ -357,6 +365,8 @@ fn made() -> VectorFile<Groups> {
             ],
             change: changes().into_iter().chain(changes_of_times()).collect(),
             chain: chains(),
+            moves: moves(),
+            moved: answers(),
         },
     }
 }
@@ -372,6 +382,8 @@ fn vectors_hold() {
     file.groups.life.iter().for_each(|vector| vector.check(life));
     file.groups.change.iter().for_each(|vector| vector.check(judge_change));
     file.groups.chain.iter().for_each(|vector| vector.check(judge_chain));
+    file.groups.moves.iter().for_each(|vector| vector.check(judge_move));
+    file.groups.moved.iter().for_each(|vector| vector.check(judge_moved));
     audit::<Groups>("rotation");
 }
 

@@ -148,18 +148,24 @@ fn a_step_starts_behind_the_cells_of_the_step_before() {
     }
 }
 
-/// SESSION-31, SESSION-32
+/// SESSION-31, SESSION-32, SESSION-43
 #[test]
 fn an_end_does_not_get_ahead_of_the_other() {
     let mut ends = Ends::met(13);
     let end = &mut ends.claimer;
     assert_eq!(end.session.acknowledged(), 1);
-    assert_eq!(end.session.room(), 504);
-    for _ in 0..504 {
+    assert_eq!(end.session.room(), 500);
+    for _ in 0..500 {
         end.say("x");
     }
-    assert_eq!((end.session.sealed(), end.session.room()), (505, 0));
-    for purpose in [Purpose::Message, Purpose::Cover, Purpose::Answer] {
+    assert_eq!((end.session.sealed(), end.session.room()), (501, 0));
+    for s in 502..=505 {
+        for purpose in [Purpose::Message, Purpose::Cover, Purpose::Answer] {
+            assert_eq!(end.seal(purpose, "x").unwrap_err(), SealRefused::Full, "{purpose:?}");
+        }
+        assert_eq!(end.seal(Purpose::Move, "x").unwrap().s, s);
+    }
+    for purpose in [Purpose::Message, Purpose::Move, Purpose::Cover, Purpose::Answer] {
         assert_eq!(end.seal(purpose, "x").unwrap_err(), SealRefused::Full, "{purpose:?}");
     }
     let short = end.session.seal(Purpose::Message, START, &[0; 3], &mut end.rng);
@@ -179,7 +185,7 @@ fn the_last_cell_at_the_limit_is_answered() {
     let answer = ends.inviter.seal(Purpose::Answer, "").unwrap();
     assert!(!ends.inviter.session.answer_due());
     ends.claimer.hear(&answer).unwrap();
-    assert_eq!(ends.claimer.session.room(), 504);
+    assert_eq!(ends.claimer.session.room(), 500);
 }
 
 #[test]
@@ -233,8 +239,8 @@ fn every_answer_that_becomes_due_is_sealed() {
     while ends.inviter.session.room() > 0 {
         ends.inviter.say("x");
     }
-    while ends.claimer.session.room() > 0 {
-        let cell = ends.claimer.say("x");
+    while ends.inviter.seal(Purpose::Move, "x").is_ok() {}
+    while let Ok(cell) = ends.claimer.seal(Purpose::Message, "x") {
         ends.inviter.hear(&cell).unwrap();
         if ends.inviter.session.answer_due() {
             ends.inviter.seal(Purpose::Answer, "").unwrap();

@@ -1,4 +1,6 @@
-#![doc = include_str!("../rotation.md")]
+#![doc = include_str!("../../rotation.md")]
+
+pub mod moving;
 
 use edgewise_proto::v1::{self, Role};
 
