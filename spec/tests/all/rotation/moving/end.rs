@@ -338,7 +338,7 @@ impl End {
         };
         match step {
             MoverStep::Nothing => {}
-            MoverStep::Create(_) => unreachable!("asked for by begin alone"),
+            MoverStep::Create(_) => panic!("asked for by begin alone"),
             MoverStep::Ask { place, offer } => {
                 let wire = self.plain.lanes[&offer.lane].wire;
                 let descriptor =
