@@ -2,6 +2,8 @@
 
 use edgewise_spec::client::{RecipientEvent, RecipientState, SenderEvent, SenderState, Stopped};
 
+use edgewise_spec::error::Reject;
+
 use super::net::{Heard, Order};
 use super::turn::{Result, Turn, Use};
 use crate::messenger::Event;
@@ -104,6 +106,11 @@ impl Turn<'_, '_> {
             RecipientEvent::StoreSenderKey(_) => self.order(id, Order::SenderKeyStored),
             RecipientEvent::Subscribed(_) => {
                 self.state.up.insert(id);
+            }
+            RecipientEvent::Stopped(Stopped::Refused(Reject::Terms))
+                if self.ask_for_less(id)? =>
+            {
+                return Ok(());
             }
             RecipientEvent::Replaced | RecipientEvent::Stopped(_) => {
                 self.state.up.remove(&id);

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use bytes::Bytes;
 use edgewise_spec::client::{Key, Lifetime, RecipientState, SenderState, Terms};
-use edgewise_spec::constants::WINDOW_PARTS_MAX;
+use edgewise_spec::constants::{IDLE_DAYS, PART_DAYS, QUOTA, QUOTAS, WINDOW_PARTS_MAX};
 use edgewise_spec::frame::Class;
 use edgewise_spec::invitation::ConnectionSecret;
 use edgewise_spec::link::Address;
@@ -181,9 +181,30 @@ impl Turn<'_, '_> {
         Ok(())
     }
 
-    /// The usual terms of a contact's connection.
-    pub(super) const fn terms(class: Class) -> Terms {
-        Terms::usual(class)
+    /// The terms of a contact's connection. It has room for everything that a session lets the
+    /// contact say without an answer, so that nobody waits for notices of space.
+    pub(super) fn terms(class: Class) -> Terms {
+        let quota = QUOTAS.into_iter().max().unwrap_or(QUOTA);
+        Terms { quota, ..Terms::usual(class) }
+    }
+
+    /// A server that refuses the terms of a new connection is asked for less; false where there is
+    /// no less.
+    pub(super) fn ask_for_less(&mut self, id: ConnectionId) -> Result<bool> {
+        let Some(connection) = self.tx.connection(id)? else { return Ok(false) };
+        let End::Recipient(mut state) = connection.end else { return Ok(false) };
+        let less = |list: [u32; 4], than: u32| list.into_iter().filter(|it| *it < than).max();
+        let Terms { quota, idle_days, part_days, .. } = state.terms;
+        match (less(QUOTAS, quota), less(IDLE_DAYS, idle_days), less(PART_DAYS, part_days)) {
+            _ if state.created => return Ok(false),
+            (Some(quota), _, _) => state.terms.quota = quota,
+            (None, Some(idle_days), _) => state.terms.idle_days = idle_days,
+            (None, None, Some(part_days)) => state.terms.part_days = part_days,
+            (None, None, None) => return Ok(false),
+        }
+        self.tx.set_recipient(id, &state)?;
+        self.restart(id)?;
+        Ok(true)
     }
 
     /// A row that this program wrote and cannot read is damage.
