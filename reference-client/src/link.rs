@@ -163,6 +163,29 @@ impl Link {
         }
     }
 
+    /// Reads the bundle of a contact address, over a medium link: a Claim that changes nothing,
+    /// under a key of version 0 that is made for it alone (CONNECTION-73).
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with the server's reason.
+    pub async fn contact_bundle(&self, claim: &SigningKey, key: &Key) -> Result<Bytes, Error> {
+        let Opened { transcript, fingerprint, .. } = &self.opened;
+        let request = client::claim(transcript, fingerprint, claim, key);
+        match self.request(Request::Claim(Box::new(request))).await? {
+            Answer::Claimed(claimed) => Ok(claimed.bundle),
+            _ => Err(Error::Carrier("a Claim with the answer of something else")),
+        }
+    }
+
+    /// Leaves a part of class medium at a contact address, over a medium link.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with the server's reason; with QUOTA it is to be tried again later.
+    pub async fn deposit(&self, claim: &SigningKey, part: Bytes) -> Result<(), Error> {
+        let request = client::deposit(&self.opened.transcript, claim, part);
+        self.request(Request::Deposit(Box::new(request))).await.map(drop)
+    }
+
     /// Attaches a connection as its recipient.
     ///
     /// # Errors

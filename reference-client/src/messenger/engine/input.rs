@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use edgewise_spec::client::SenderEvent;
+use edgewise_spec::invitation::Card;
 use edgewise_spec::link::Address;
 use tokio::sync::oneshot;
 
 use super::net::{Heard, Order};
 use super::turn::Turn;
 use crate::messenger::{Event, MessengerError};
-use crate::store::{ConnectionId, End, ProfileId, SecretText};
+use crate::store::{ConnectionId, End, InvitationId, ProfileId, SecretText};
 
 /// Something that was asked, with the answer that waits for its being stored.
 pub(crate) type Job = Box<dyn FnOnce(&mut Turn<'_, '_>) -> Result<Reply, Reply> + Send>;
@@ -23,6 +24,8 @@ pub(crate) enum Input {
     Job(Job),
     /// Something has happened to a connection.
     Heard(ConnectionId, Heard),
+    /// A request was left at a contact address, or why not.
+    Left(InvitationId, Result<(), String>),
     /// To tell when everything said is accepted, or so much time is over.
     Flush(Duration, oneshot::Sender<bool>),
     /// To end, and tell how the store was closed.
@@ -76,6 +79,8 @@ pub(super) enum Output {
     },
     /// Something is asked of an end.
     Order(ConnectionId, Order),
+    /// A request is left at a contact address.
+    Leave { id: InvitationId, card: Card, greeting: String, own: Card },
     /// An end is let go.
     Stop(ConnectionId),
     /// The user is told.

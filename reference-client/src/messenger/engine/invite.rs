@@ -112,7 +112,7 @@ impl Turn<'_, '_> {
         Ok(servers.into_iter().take(need).map(|(_, server)| server.address).collect())
     }
 
-    fn store_offer(&mut self, id: InvitationId) -> Result<()> {
+    pub(super) fn store_offer(&mut self, id: InvitationId) -> Result<()> {
         let Some(offer) = self.state.offers.get(&id) else { return Ok(()) };
         let stored = self.tx.invitation(id)?.ok_or(MessengerError::Unknown("invitation"))?;
         let state = offer.to_versioned();

@@ -15,6 +15,7 @@ mod join;
 mod keys;
 mod load;
 mod messages;
+mod moving;
 mod net;
 mod offer;
 mod people;
@@ -142,6 +143,9 @@ impl Engine {
                     self.take_heard();
                     self.job(job);
                 }
+                Input::Left(id, left) => {
+                    self.attempt(|turn| turn.request_left(id, left));
+                }
                 Input::Flush(limit, reply) => {
                     self.flushes.push((Instant::now() + limit, reply));
                 }
@@ -218,6 +222,9 @@ impl Engine {
                     self.net.start(id, profile, &address, password.as_ref(), end);
                 }
                 Output::Order(id, order) => self.net.order(id, order),
+                Output::Leave { id, card, greeting, own } => {
+                    self.net.leave(id, card, greeting, own);
+                }
                 Output::Stop(id) => self.net.stop(id),
             }
         }

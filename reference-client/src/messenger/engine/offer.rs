@@ -4,6 +4,7 @@ use edgewise_spec::invitation::{Bundle, Card, Claimed, Inviter, Lost, Made, Maki
 use edgewise_spec::scatter::{LaneId, PartChain, Receiver};
 use edgewise_spec::session::Session;
 use edgewise_spec::suite::{Decapsulator, SigningKey, VerifyingKey};
+use edgewise_spec::time::Now;
 use zeroize::Zeroizing;
 
 use super::talk::{read_list, write_list};
@@ -44,6 +45,8 @@ pub(super) struct Asked {
     pub greeting: String,
     /// Whether a server has taken it.
     pub left: bool,
+    /// Not stored: when it is tried again.
+    pub retry: Option<Now>,
 }
 
 /// What does not follow from the rest.
@@ -178,7 +181,7 @@ impl Offer {
             contact: from.option(Fields::i64)?.map(ContactId::from_number),
             request: from.option(|from| {
                 let card = Card::parse(&from.text()?).ok()?;
-                Some(Asked { card, greeting: from.text()?, left: from.flag()? })
+                Some(Asked { card, greeting: from.text()?, left: from.flag()?, retry: None })
             })?,
         };
         from.end()?;

@@ -1,7 +1,8 @@
 //! What time asks for although nothing happens.
 
-use edgewise_spec::time::Hour;
+use edgewise_spec::time::{Hour, Now};
 
+use super::offer::Offer;
 use super::turn::{Result, Turn};
 use crate::store::{InvitationId, SessionId};
 
@@ -18,7 +19,8 @@ impl Turn<'_, '_> {
             join.patience.is_some_and(|(_, until)| now >= until)
                 || join.retry.is_some_and(|at| now >= at)
         });
-        talks || joins
+        let requests = self.state.offers.values().any(|offer| wants_to_ask(offer, now));
+        talks || joins || requests
     }
 
     /// Every second or so.
@@ -31,7 +33,10 @@ impl Turn<'_, '_> {
         for id in joins {
             self.join_tick(id)?;
         }
-        Ok(())
+        let now = self.now;
+        let asking = self.state.offers.values().filter(|offer| wants_to_ask(offer, now));
+        let asking: Vec<InvitationId> = asking.map(|offer| offer.id).collect();
+        asking.into_iter().try_for_each(|id| self.leave_request(id))
     }
 
     /// Every hour, and when the messenger is opened.
@@ -41,7 +46,7 @@ impl Turn<'_, '_> {
         for id in talks {
             self.expire(id, hour)?;
         }
-        let over = |offer: &super::offer::Offer| hour >= offer.bundle.not_after();
+        let over = |offer: &Offer| hour >= offer.bundle.not_after();
         let offers: Vec<InvitationId> =
             self.state.offers.values().filter(|it| over(it)).map(|it| it.id).collect();
         for id in offers {
@@ -81,4 +86,10 @@ impl Turn<'_, '_> {
         }
         Ok(())
     }
+}
+
+/// Whether an invitation has a request that is to be left now.
+fn wants_to_ask(offer: &Offer, now: Now) -> bool {
+    let asked = offer.request.as_ref().filter(|asked| !asked.left);
+    offer.is_ready() && asked.is_some_and(|asked| asked.retry.is_none_or(|at| now >= at))
 }

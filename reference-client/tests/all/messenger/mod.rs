@@ -1,5 +1,6 @@
 //! Two people and their servers: everything through the messenger's interface.
 
+mod address;
 mod talk;
 
 use std::time::Duration;
