@@ -201,6 +201,11 @@ impl TestServer {
         self.world.inner.lock().unwrap().described
     }
 
+    /// How many connections it keeps.
+    pub fn connections(&self) -> usize {
+        self.world.inner.lock().unwrap().store.stats().connections
+    }
+
     /// How many parts it keeps.
     pub fn parts(&self) -> usize {
         self.world.inner.lock().unwrap().store.stats().parts

@@ -359,6 +359,7 @@ impl Turn<'_, '_> {
         let stored = self.tx.invitation(id)?.ok_or(MessengerError::Unknown("invitation"))?;
         // INVITATION-23: it leaves this device.
         self.tx.set_invitation(id, &Invitation { given: Given::Sent, ..stored })?;
+        let (card, own) = (Box::new(card), Box::new(own));
         self.outputs.push(Output::Leave { id, card, greeting, own });
         Ok(())
     }

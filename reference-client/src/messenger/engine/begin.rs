@@ -12,7 +12,7 @@ use super::join::Join;
 use super::net::Order;
 use super::offer::verifying_key;
 use super::people::Told;
-use super::talk::{Out, Talk};
+use super::talk::{Moving, Out, Talk};
 use super::turn::{Result, Turn, Use};
 use crate::clock::OsRandom;
 use crate::messenger::{Event, InvitationStep, MessengerError};
@@ -65,6 +65,7 @@ impl Turn<'_, '_> {
             pieces: HashMap::new(),
             again: None,
             broadcast: None,
+            moving: Moving::none(shape.n()),
             since: self.now,
         };
         let said = Told { name: bundle.name().to_owned(), ..Told::default() };
@@ -84,12 +85,13 @@ impl Turn<'_, '_> {
     /// The claimed connections, and those that are still being claimed, by place.
     fn outs_of(&mut self, join: &Join) -> Result<Vec<Out>> {
         let bundle = join.claimer.bundle().ok_or_else(|| self.damaged("bundle"))?.clone();
-        let mut outs: Vec<Out> = join.claims.iter().copied().map(Out::new).collect();
+        let claims = join.claims.iter().copied().zip(0..);
+        let mut outs: Vec<Out> = claims.map(|(it, lane)| Out::new(it, lane)).collect();
         for (place, server) in (0..).zip(bundle.servers()).skip(outs.len()) {
             let secret = bundle.secret().connection(place, &server.fingerprint);
             let owner = (Owner::Contact(join.contact), Use::Session(join.id));
             let made = self.add_sender(join.profile, owner, (place, server), &secret)?;
-            outs.push(Out::new(made));
+            outs.push(Out::new(made, place.into()));
         }
         Ok(outs)
     }
@@ -162,6 +164,7 @@ impl Turn<'_, '_> {
             pieces: HashMap::new(),
             again: None,
             broadcast: None,
+            moving: Moving::none(shape.n()),
             since: self.now,
         };
         talk.id = self.tx.add_session(contact, &talk.to_versioned())?;
@@ -202,7 +205,8 @@ impl Turn<'_, '_> {
         for (place, descriptor) in (0..).zip(&descriptors) {
             let owner = (Owner::Contact(contact), Use::Session(id));
             let at = (place, &descriptor.server);
-            outs.push(Out::new(self.add_sender(profile, owner, at, &descriptor.secret)?));
+            let made = self.add_sender(profile, owner, at, &descriptor.secret)?;
+            outs.push(Out::new(made, place.into()));
         }
         if let Some(talk) = self.state.talks.get_mut(&id) {
             talk.sender = Some(sender);

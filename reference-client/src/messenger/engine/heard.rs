@@ -58,9 +58,15 @@ impl Turn<'_, '_> {
                 let contact = self.state.talks.get(&session).map(|talk| talk.contact);
                 let text = "Somebody else has claimed a connection that was made for this \
                             session alone: others can read it. Repeat the exchange in another way.";
+                let moving = self.state.talks.get(&session).is_some_and(|talk| {
+                    talk.moving.claiming.as_ref().is_some_and(|out| out.connection == id)
+                });
+                if moving {
+                    return self.follower_heard(session, id, event);
+                }
                 contact.map_or(Ok(()), |contact| self.notice(contact, text))
             }
-            _ => Ok(()),
+            _ => self.follower_heard(session, id, event),
         }
     }
 
@@ -68,7 +74,8 @@ impl Turn<'_, '_> {
     fn accepted(&mut self, session: SessionId, id: ConnectionId, through: u64) -> Result<()> {
         let Some(talk) = self.state.talks.get_mut(&session) else { return Ok(()) };
         let contact = talk.contact;
-        let Some(out) = talk.outs.iter_mut().find(|out| out.connection == id) else {
+        let front = talk.queue.front().map(|queued| queued.position);
+        let Some(out) = talk.all_outs_mut().find(|out| out.connection == id) else {
             return Ok(());
         };
         let mut messages = Vec::new();
@@ -80,7 +87,7 @@ impl Turn<'_, '_> {
         // A message of several cells is there when the last of them is.
         let open = |position| {
             out.parts.iter().any(|part| part.message == Some(position) && !part.accepted)
-                || talk.queue.front().is_some_and(|queued| queued.position == position)
+                || front == Some(position)
         };
         messages.retain(|position| !open(*position));
         for position in messages {
@@ -137,7 +144,10 @@ impl Turn<'_, '_> {
                     }
                     self.talk_part(session, id, *sequence, part)
                 }
-                _ => self.join_recipient(session, id, event),
+                _ if self.state.joins.contains_key(&session) => {
+                    self.join_recipient(session, id, event)
+                }
+                _ => self.mover_heard(session, id, event),
             },
         }
     }

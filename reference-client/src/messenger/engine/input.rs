@@ -75,12 +75,12 @@ pub(super) enum Output {
         profile: ProfileId,
         address: Address,
         password: Option<SecretText>,
-        end: End,
+        end: Box<End>,
     },
     /// Something is asked of an end.
     Order(ConnectionId, Order),
     /// A request is left at a contact address.
-    Leave { id: InvitationId, card: Card, greeting: String, own: Card },
+    Leave { id: InvitationId, card: Box<Card>, greeting: String, own: Box<Card> },
     /// An end is let go.
     Stop(ConnectionId),
     /// The user is told.

@@ -20,8 +20,7 @@ impl Turn<'_, '_> {
             let text = "there is no session with this contact whose keys could be changed";
             return Err(MessengerError::NotNow(text.to_owned()));
         };
-        let outs = talk.outs.iter().map(|out| out.connection);
-        let all: Vec<_> = outs.chain(talk.lanes.values().copied()).collect();
+        let all: Vec<_> = talk.connections().collect();
         for connection in all {
             self.rotate_key(connection).map_err(|error| match error {
                 MessengerError::Misuse(Misuse::ChangePending) => MessengerError::NotNow(

@@ -56,9 +56,8 @@ impl Turn<'_, '_> {
                 let talk = Talk::from_bytes(id, contact, profile, revision, bytes);
                 let mut talk = talk.ok_or_else(damaged)?;
                 self.fill(&mut talk)?;
-                let outs = talk.outs.iter().map(|out| out.connection);
-                let all = outs.chain(talk.lanes.values().copied());
-                self.state.uses.extend(all.map(|it| (it, Use::Session(id))));
+                let all = talk.connections().map(|it| (it, Use::Session(id)));
+                self.state.uses.extend(all);
                 self.state.talks.insert(id, talk);
             }
             JOIN => {
@@ -76,7 +75,7 @@ impl Turn<'_, '_> {
 
     /// What of a talk stands in rows of its own: kept parts, and pieces of incomplete messages.
     fn fill(&self, talk: &mut Talk) -> Result<()> {
-        for out in &mut talk.outs {
+        for out in talk.all_outs_mut() {
             let Some(connection) = self.tx.connection(out.connection)? else { continue };
             let End::Sender(state) = connection.end else { continue };
             let answered = answered(&state);
@@ -115,7 +114,7 @@ impl Turn<'_, '_> {
         let Some(connection) = self.tx.connection(id)? else { return Ok(()) };
         let (profile, address, end) = (connection.profile, connection.address, connection.end);
         let password = self.password(profile, &address)?;
-        self.outputs.push(Output::Start { id, profile, address, password, end });
+        self.outputs.push(Output::Start { id, profile, address, password, end: Box::new(end) });
         Ok(())
     }
 

@@ -219,11 +219,11 @@ impl Engine {
                 Output::Tell(event) => drop(self.events.send(event)),
                 _ if self.offline => {}
                 Output::Start { id, profile, address, password, end } => {
-                    self.net.start(id, profile, &address, password.as_ref(), end);
+                    self.net.start(id, profile, &address, password.as_ref(), *end);
                 }
                 Output::Order(id, order) => self.net.order(id, order),
                 Output::Leave { id, card, greeting, own } => {
-                    self.net.leave(id, card, greeting, own);
+                    self.net.leave(id, *card, greeting, *own);
                 }
                 Output::Stop(id) => self.net.stop(id),
             }

@@ -181,7 +181,7 @@ async fn deposit(
         };
         match leaving.await {
             Ok(()) => left = Ok(()),
-            Err(error) => left = left.or_else(|_| Err(error.to_string())),
+            Err(error) => left = left.map_err(|_| error.to_string()),
         }
     }
     left

@@ -76,6 +76,7 @@ impl Turn<'_, '_> {
                 self.notice(contact, &text)?;
             }
         }
+        self.moving_opened(id)?;
         self.released(id)?;
         self.seal_queue(id)?;
         self.store_talk(id)?;
@@ -242,6 +243,10 @@ impl Turn<'_, '_> {
                 })
             }
             Content::Broadcast(broadcast) => self.broadcast_heard(id, broadcast),
+            Content::Move { number, place, descriptor } => {
+                self.move_heard(id, *number, *place, descriptor)
+            }
+            Content::Moved { number, place, s } => self.moved_heard(id, (*number, *place, *s)),
             _ => Ok(()),
         }
     }
@@ -288,9 +293,12 @@ impl Turn<'_, '_> {
         let Some(talk) = self.state.talks.get_mut(&id) else { return Ok(()) };
         let acked = talk.session.acknowledged();
         let mut released = Vec::new();
-        for out in &mut talk.outs {
+        // ROTATION-34: what a connection that was left may still have to deliver is kept.
+        let kept = talk.moving.follower.kept();
+        let end = if kept.is_empty() { acked } else { acked.min(kept.start.saturating_sub(1)) };
+        for out in talk.all_outs_mut() {
             let mut through = None;
-            while out.parts.front().is_some_and(|part| part.s <= acked) {
+            while out.parts.front().is_some_and(|part| part.s <= end) {
                 through = out.parts.pop_front().map(|part| part.number);
             }
             released.extend(through.map(|through| (out.connection, through)));

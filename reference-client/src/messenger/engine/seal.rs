@@ -61,12 +61,21 @@ impl Turn<'_, '_> {
 
     /// Seals what waits, as far as the other end has acknowledged enough (SESSION-31).
     pub(super) fn seal_queue(&mut self, id: SessionId) -> Result<()> {
+        if self.seal_waiting(id)? {
+            // What a move asks to be said now stands behind all that was sealed.
+            self.moving_sealed(id)?;
+        }
+        Ok(())
+    }
+
+    fn seal_waiting(&mut self, id: SessionId) -> Result<bool> {
+        let mut any = false;
         loop {
-            let Some(talk) = self.state.talks.get(&id) else { return Ok(()) };
+            let Some(talk) = self.state.talks.get(&id) else { return Ok(any) };
             if talk.sender.is_none() || talk.session.room() == 0 {
-                return Ok(());
+                return Ok(any);
             }
-            let Some(next) = talk.queue.front() else { return Ok(()) };
+            let Some(next) = talk.queue.front() else { return Ok(any) };
             let (position, begun) = (next.position, usize::from(talk.begun));
             let bodies = match &next.bodies {
                 Some(bodies) => bodies.clone(),
@@ -75,13 +84,15 @@ impl Turn<'_, '_> {
             let count = bodies.len();
             let bodies: Vec<_> = bodies.into_iter().skip(begun).collect();
             let sealed = self.seal_bodies(id, &bodies, Purpose::Message, Some(position))?;
-            let Some(talk) = self.state.talks.get_mut(&id) else { return Ok(()) };
+            any |= sealed > 0;
+            let Some(talk) = self.state.talks.get_mut(&id) else { return Ok(any) };
             if begun + sealed >= count {
                 talk.queue.pop_front();
                 talk.begun = 0;
             } else {
                 talk.begun = u16::try_from(begun + sealed).unwrap_or(u16::MAX);
-                return self.store_talk(id);
+                self.store_talk(id)?;
+                return Ok(any);
             }
         }
     }
@@ -170,6 +181,7 @@ impl Turn<'_, '_> {
         if talk.session.answer_due() && talk.sender.is_some() {
             let empty = talk.layout().empty();
             self.seal_bodies(id, &[empty], Purpose::Answer, None)?;
+            self.moving_sealed(id)?;
         }
         Ok(())
     }

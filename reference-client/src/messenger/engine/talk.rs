@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
+use edgewise_spec::invitation::ConnectionSecret;
 use edgewise_spec::message::{Chain, Composer, Direction, Inbox, Layout, MessageId};
+use edgewise_spec::rotation::moving::{Follower, Mover};
 use edgewise_spec::scatter::{LaneId, Receiver, Sender, Shape, Window};
 use edgewise_spec::session::{Repeat, Session};
 use edgewise_spec::suite::{SigningKey, VerifyingKey};
@@ -47,13 +49,35 @@ pub(super) struct Talk {
     /// At the limit: when the highest cell is sent again (SESSION-37).
     pub again: Option<(Repeat, u32)>,
     pub broadcast: Option<BroadcastRole>,
+    pub moving: Moving,
     /// When the session began here: of several with a contact the newest one is talked in.
     pub since: Now,
+}
+
+/// The moves of both directions.
+pub(super) struct Moving {
+    /// The lane that each place of what the contact says has.
+    pub places: Vec<LaneId>,
+    /// The number of the next lane.
+    pub next_lane: LaneId,
+    pub mover: Mover,
+    /// Of lanes that are being made for a move.
+    pub secrets: Vec<(LaneId, ConnectionSecret)>,
+    pub follower: Follower,
+    /// The number of the next connection to the contact.
+    pub next_out: LaneId,
+    /// The connection that is being claimed for a move, and its secret.
+    pub claiming: Option<Out>,
+    pub claim_secret: Option<ConnectionSecret>,
+    /// Connections that places have left, and that still have parts to deliver.
+    pub leaving: Vec<Out>,
 }
 
 /// A connection to the contact.
 pub(super) struct Out {
     pub connection: ConnectionId,
+    /// Its number in the direction.
+    pub lane: LaneId,
     /// Parts that are kept, by their numbers.
     pub parts: VecDeque<OutPart>,
 }
@@ -84,6 +108,23 @@ impl Talk {
         self.lanes.iter().find(|(_, connection)| **connection == id).map(|(lane, _)| *lane)
     }
 
+    /// Every connection to the contact.
+    pub(super) fn all_outs(&self) -> impl Iterator<Item = &Out> {
+        self.outs.iter().chain(&self.moving.claiming).chain(&self.moving.leaving)
+    }
+
+    /// The same, to be changed.
+    pub(super) fn all_outs_mut(&mut self) -> impl Iterator<Item = &mut Out> {
+        let Moving { claiming, leaving, .. } = &mut self.moving;
+        self.outs.iter_mut().chain(claiming).chain(leaving)
+    }
+
+    /// Every connection of the session.
+    pub(super) fn connections(&self) -> impl Iterator<Item = ConnectionId> {
+        let outs = self.all_outs().map(|out| out.connection);
+        outs.chain(self.lanes.values().copied())
+    }
+
     /// Whether a cell of the contact has opened.
     pub(super) fn is_answered(&self) -> bool {
         self.session.opened() > 0
@@ -98,7 +139,7 @@ impl Talk {
         to.option(self.inbox.vk(), |to, vk| to.raw(vk.as_bytes()));
         to.option(self.seed.as_ref(), |to, seed| to.raw(seed.as_slice()));
         to.option(self.sender.as_ref(), |to, sender| to.bytes(&sender.to_bytes()));
-        write_list(&mut to, self.outs.iter(), |to, out| to.i64(out.connection.number()));
+        write_list(&mut to, self.outs.iter(), write_out);
         to.u32(self.receiver.highest());
         let opened: Vec<u32> = self.receiver.opened().collect();
         write_list(&mut to, opened.into_iter(), Writer::u32);
@@ -120,6 +161,7 @@ impl Talk {
             Some(BroadcastRole::Source) => 1,
             Some(BroadcastRole::Listener) => 2,
         });
+        self.moving.write(&mut to);
         to.u64(self.since.millis());
         Versioned::new(TALK, to.finish())
     }
@@ -151,8 +193,7 @@ impl Talk {
             Some(bytes) => Some(Sender::from_bytes(shape, bytes).ok()?),
             None => None,
         };
-        let outs = read_list(&mut from, Fields::i64)?;
-        let outs = outs.into_iter().map(|id| Out::new(ConnectionId::from_number(id))).collect();
+        let outs = read_list(&mut from, read_out)?;
         let (receiver, lanes) = read_receiver(&mut from, shape)?;
         let queue = read_list(&mut from, Fields::u64)?
             .into_iter()
@@ -169,6 +210,7 @@ impl Talk {
             2 => Some(BroadcastRole::Listener),
             _ => return None,
         };
+        let moving = Moving::read(&mut from)?;
         let since = Now::from_millis(from.u64()?);
         from.end()?;
         Some(Self {
@@ -192,6 +234,7 @@ impl Talk {
             pieces: HashMap::new(),
             again: None,
             broadcast,
+            moving,
             since,
         })
     }
@@ -204,10 +247,77 @@ impl Talk {
     }
 }
 
-impl Out {
-    pub(super) const fn new(connection: ConnectionId) -> Self {
-        Self { connection, parts: VecDeque::new() }
+impl Moving {
+    /// No move, in a session over n places.
+    pub(super) fn none(n: u8) -> Self {
+        Self {
+            places: (0..n).map(u32::from).collect(),
+            next_lane: n.into(),
+            mover: Mover::default(),
+            secrets: Vec::new(),
+            follower: Follower::default(),
+            next_out: n.into(),
+            claiming: None,
+            claim_secret: None,
+            leaving: Vec::new(),
+        }
     }
+
+    fn write(&self, to: &mut Writer) {
+        write_list(to, self.places.iter(), |to, lane| to.u32(*lane));
+        to.u32(self.next_lane);
+        to.bytes(&self.mover.to_bytes());
+        write_list(to, self.secrets.iter(), |to, (lane, secret)| {
+            to.u32(*lane);
+            to.raw(secret.as_bytes());
+        });
+        to.bytes(&self.follower.to_bytes());
+        to.u32(self.next_out);
+        to.option(self.claiming.as_ref(), write_out);
+        to.option(self.claim_secret.as_ref(), |to, secret| to.raw(secret.as_bytes()));
+        write_list(to, self.leaving.iter(), write_out);
+    }
+
+    fn read(from: &mut Fields<'_>) -> Option<Self> {
+        let places = read_list(from, Fields::u32)?;
+        let next_lane = from.u32()?;
+        let mover = Mover::from_bytes(from.bytes()?).ok()?;
+        let secrets = read_list(from, |from| {
+            Some((from.u32()?, ConnectionSecret::from_bytes(&from.array()?)))
+        })?;
+        let follower = Follower::from_bytes(from.bytes()?).ok()?;
+        let next_out = from.u32()?;
+        let claiming = from.option(read_out)?;
+        let claim_secret =
+            from.option(Fields::array)?.map(|bytes| ConnectionSecret::from_bytes(&bytes));
+        let leaving = read_list(from, read_out)?;
+        Some(Self {
+            places,
+            next_lane,
+            mover,
+            secrets,
+            follower,
+            next_out,
+            claiming,
+            claim_secret,
+            leaving,
+        })
+    }
+}
+
+impl Out {
+    pub(super) const fn new(connection: ConnectionId, lane: LaneId) -> Self {
+        Self { connection, lane, parts: VecDeque::new() }
+    }
+}
+
+fn write_out(to: &mut Writer, out: &Out) {
+    to.i64(out.connection.number());
+    to.u32(out.lane);
+}
+
+fn read_out(from: &mut Fields<'_>) -> Option<Out> {
+    Some(Out::new(ConnectionId::from_number(from.i64()?), from.u32()?))
 }
 
 /// The receiving end of the parts, and which connection each lane is.

@@ -96,7 +96,7 @@ impl Turn<'_, '_> {
         let id = self.tx.add_connection(&connection)?;
         self.state.uses.insert(id, used);
         let password = self.password(profile, &address)?;
-        let end = connection.end;
+        let end = Box::new(connection.end);
         self.outputs.push(Output::Start { id, profile, address, password, end });
         Ok(id)
     }

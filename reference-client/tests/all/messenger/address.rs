@@ -41,7 +41,7 @@ async fn a_stranger_asks_and_is_accepted() {
     assert_eq!(request.greeting, greeting);
     let mut ann = ann.restart().await;
     let view = ann.messenger.address(ann.profile).await.unwrap().unwrap();
-    assert_eq!(view.requests, [request.clone()]);
+    assert_eq!(view.requests, std::slice::from_ref(&request));
     let bobs =
         ann.messenger.accept_request(ann.profile, request.number, Accept::default()).await.unwrap();
     let anns = bob.accepted().await;

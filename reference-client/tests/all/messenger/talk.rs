@@ -253,35 +253,3 @@ async fn nothing_of_a_blocked_contact_is_shown() {
     bob.messenger.block(anns, false).await.unwrap();
     assert_eq!(bob.text().await, "are you there?");
 }
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "ad hoc"]
-async fn speed() {
-    let server = TestServer::start(Config { tls: true, ..Config::default() }).await;
-    let ((ann, bobs), (mut bob, _anns)) =
-        two(slice::from_ref(&server.address), Invite::default()).await;
-    let mut times = Vec::new();
-    for number in 0..200 {
-        let start = std::time::Instant::now();
-        ann.say(bobs, &format!("text {number}")).await;
-        let sent = start.elapsed();
-        bob.text().await;
-        times.push((start.elapsed(), sent));
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
-    times.sort();
-    println!("p50 {:?} p90 {:?} max {:?}", times[100], times[180], times[199]);
-    bob.messenger.clone().close().await.unwrap();
-    let start = std::time::Instant::now();
-    for number in 0..1000 {
-        ann.say(bobs, &format!("text {number}")).await;
-    }
-    println!("said in {:?}", start.elapsed());
-    let start = std::time::Instant::now();
-    let mut bob = bob.open().await;
-    println!("opened in {:?}", start.elapsed());
-    for number in 0..1000 {
-        assert_eq!(bob.text().await, format!("text {number}"));
-    }
-    println!("delivered in {:?}", start.elapsed());
-}
