@@ -317,6 +317,8 @@ pub const INCOMPLETE_MAX: usize = 64;
 pub const INCOMPLETE_BYTES_MAX: usize = 4 * MESSAGE_MAX;
 /// How many numbers below the highest received a recipient knows the messages of.
 pub const CHAIN_WINDOW: u32 = 512;
+/// Most messages marked as forks that a recipient knows again.
+pub const FORKS_MAX: usize = 64;
 /// Longest text about oneself in a profile, in bytes.
 pub const ABOUT_LEN_MAX: usize = 1_024;
 /// Longest reaction, in bytes.
@@ -334,6 +336,7 @@ const _: () = {
     assert!(PART_OVERHEAD == 176);
     assert!(ATTESTED_OVERHEAD - DENIABLE_OVERHEAD == SIGNATURE_LEN + HASH_LEN / 2);
     assert!(INCOMPLETE_BYTES_MAX >= MESSAGE_MAX && PIECES_MAX <= u16::MAX as usize);
+    assert!(FORKS_MAX <= u8::MAX as usize);
     assert!(RECEIPTS_MAX <= u16::MAX as usize && PROOF_LEN_MAX >= MESSAGE_MAX + 512);
     assert!(FRAGMENT_OVERHEAD == 240);
     assert!(HEADER_BOX_LEN == 2_368 && CELL_OVERHEAD == 2_416);

@@ -1,12 +1,14 @@
 //! The chain of a direction's messages, as their recipient sees it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::UpTo;
-use crate::constants::{CHAIN_WINDOW, HASH_LEN};
+use crate::constants::{CHAIN_WINDOW, FORKS_MAX, HASH_LEN};
 use crate::mutant;
 
-const STATE_VERSION: u8 = 1;
+const STATE_VERSION: u8 = 2;
+/// The version before forks were remembered: without them.
+const STATE_WITHOUT_FORKS: u8 = 1;
 
 /// How a message stands to those that came before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +52,8 @@ struct Known {
 pub struct Chain {
     highest: u32,
     known: BTreeMap<u32, Known>,
+    /// Messages whose number was taken, oldest first: known by number and hash when they come again.
+    forks: VecDeque<(u32, [u8; HASH_LEN])>,
 }
 
 impl Chain {
@@ -64,6 +68,8 @@ impl Chain {
             // MESSAGE-14: the same number twice is the same message or a fork.
             return match known.hash == *hash {
                 true => Link::Duplicate,
+                // MESSAGE-34
+                false if self.is_known_fork(number, hash) => Link::Duplicate,
                 false if mutant!(MESSAGE_14) => Link::Duplicate,
                 false => Link::Fork { with: number },
             };
@@ -93,11 +99,22 @@ impl Chain {
         }
     }
 
-    /// Takes a message into the chain. One whose number is taken, or out of the window, changes
-    /// nothing.
+    fn is_known_fork(&self, number: u32, hash: &[u8; HASH_LEN]) -> bool {
+        self.forks.contains(&(number, *hash)) && !mutant!(MESSAGE_34)
+    }
+
+    /// Takes a message into the chain. One whose number is taken by another is remembered, so that
+    /// it is told of once; one out of the window changes nothing.
     pub fn take(&mut self, number: u32, hash: &[u8; HASH_LEN], previous: &[u8; HASH_LEN]) {
         let low = self.highest.saturating_sub(CHAIN_WINDOW);
-        if number == 0 || number < low || self.known.contains_key(&number) {
+        if number == 0 || number < low {
+            return;
+        }
+        if let Some(known) = self.known.get(&number) {
+            if known.hash != *hash && !self.forks.contains(&(number, *hash)) {
+                self.forks.push_back((number, *hash));
+                self.forks.drain(..self.forks.len().saturating_sub(FORKS_MAX));
+            }
             return;
         }
         let joined = number == 1 || self.known.contains_key(&(number - 1));
@@ -110,6 +127,7 @@ impl Chain {
             self.highest = number;
             let low = number.saturating_sub(CHAIN_WINDOW);
             self.known = self.known.split_off(&low);
+            self.forks.retain(|(number, _)| *number >= low);
         }
     }
 
@@ -138,11 +156,17 @@ impl Chain {
         self.known.is_empty()
     }
 
-    /// The state, to be stored: a version byte, the highest number, then 37 bytes or 69 a message.
+    /// The state, to be stored: a version byte, the highest number, a byte with the number of forks
+    /// and 36 bytes for each, then 37 bytes or 69 a message.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = vec![STATE_VERSION];
         bytes.extend_from_slice(&self.highest.to_be_bytes());
+        bytes.push(u8::try_from(self.forks.len()).unwrap_or(u8::MAX));
+        for (number, hash) in &self.forks {
+            bytes.extend_from_slice(&number.to_be_bytes());
+            bytes.extend_from_slice(hash);
+        }
         for (number, known) in &self.known {
             bytes.extend_from_slice(&number.to_be_bytes());
             bytes.extend_from_slice(&known.hash);
@@ -158,9 +182,25 @@ impl Chain {
     /// [`StateRefused`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, StateRefused> {
         let read = || {
-            let (&STATE_VERSION, rest) = bytes.split_first()? else { return None };
+            let (&version, rest) = bytes.split_first()?;
             let (highest, mut rest) = rest.split_first_chunk::<4>()?;
             let highest = u32::from_be_bytes(*highest);
+            let mut forks = VecDeque::new();
+            match version {
+                STATE_VERSION => {
+                    let (&count, after) = rest.split_first()?;
+                    rest = after;
+                    for _ in 0..count {
+                        let (number, after) = rest.split_first_chunk::<4>()?;
+                        let (hash, after) = after.split_first_chunk::<HASH_LEN>()?;
+                        forks.push_back((u32::from_be_bytes(*number), *hash));
+                        rest = after;
+                    }
+                }
+                STATE_WITHOUT_FORKS => {}
+                _ => return None,
+            }
+            let few = forks.len() <= FORKS_MAX;
             let mut known = BTreeMap::new();
             while let Some((number, after)) = rest.split_first_chunk::<4>() {
                 let (hash, after) = after.split_first_chunk::<HASH_LEN>()?;
@@ -175,7 +215,8 @@ impl Chain {
             }
             let last = known.last_key_value().map(|(number, _)| *number).unwrap_or_default();
             let bounded = u32::try_from(known.len()).is_ok_and(|len| len <= CHAIN_WINDOW + 1);
-            (rest.is_empty() && last == highest && bounded).then_some(Self { highest, known })
+            let whole = rest.is_empty() && last == highest && bounded && few;
+            whole.then_some(Self { highest, known, forks })
         };
         read().ok_or(StateRefused)
     }

@@ -131,6 +131,7 @@ fn values_of_duplex() -> Vec<(&'static str, String)> {
         INCOMPLETE_MAX,
         INCOMPLETE_BYTES_MAX,
         CHAIN_WINDOW,
+        FORKS_MAX,
         ABOUT_LEN_MAX,
         REACTION_LEN_MAX,
         DESCRIPTOR_LEN_MAX,

@@ -6,7 +6,7 @@ mod proof;
 mod property;
 mod vectors;
 
-use edgewise_spec::constants::{CHAIN_WINDOW, PIECE_DAYS};
+use edgewise_spec::constants::{CHAIN_WINDOW, FORKS_MAX, PIECE_DAYS};
 use edgewise_spec::frame::Class;
 use edgewise_spec::message::{
     Chain, Composed, Composer, Content, ContentRefused, Direction, Event, Hello, Inbox, Layout,
@@ -211,6 +211,49 @@ fn a_fork_is_told_wherever_it_shows() {
     assert_eq!(chain.judge(1, &[1; 32], &[2; 32]), Link::Fork { with: 0 });
     chain.take(1, &[1; 32], &[0; 32]);
     assert_eq!(chain.judge(1, &[1; 32], &[0; 32]), Link::Duplicate);
+}
+
+/// MESSAGE-34: in new cells, as a message comes that has no receipt, and after a restart.
+#[test]
+fn a_fork_is_told_once() {
+    let mut way = Way::inviter(Mode::Deniable);
+    let mut old = Way { rng: ChaCha20Rng::from_seed([2; 32]), ..Way::inviter(Mode::Deniable) };
+    let (first, second, other) =
+        (way.say(&text("one")), way.say(&text("two")), old.say(&text("eins")));
+    for message in [&first, &second] {
+        way.shown(message);
+    }
+    assert_eq!(way.shown(&other).link, Link::Fork { with: 1 });
+    let chain = Chain::from_bytes(&way.inbox.chain().to_bytes()).unwrap();
+    assert_eq!(&chain, way.inbox.chain());
+    for _ in 0..2 {
+        assert_eq!(way.hear(&other), [Event::Duplicate(other.id)]);
+        let layout = Layout::new(Mode::Deniable, Shape::SINGLE);
+        let direction = Direction::FromInviter;
+        way.inbox = Inbox::new(layout, TRANSCRIPT, direction, None, chain.clone());
+    }
+    // A third message of the number is another fork.
+    old = Way { rng: ChaCha20Rng::from_seed([3; 32]), ..Way::inviter(Mode::Deniable) };
+    let third = old.say(&text("uno"));
+    assert_eq!(way.shown(&third).link, Link::Fork { with: 1 });
+    // They are remembered up to FORKS_MAX, and within the window.
+    let (mut chain, hash) = (Chain::default(), |n: usize| [n as u8; 32]);
+    chain.take(1, &hash(0), &[0; 32]);
+    let empty = chain.to_bytes().len();
+    for n in 1..=FORKS_MAX + 1 {
+        chain.take(1, &hash(n), &[0; 32]);
+        chain.take(1, &hash(n), &[0; 32]);
+    }
+    assert_eq!(chain.judge(1, &hash(1), &[0; 32]), Link::Fork { with: 1 });
+    assert_eq!(chain.judge(1, &hash(2), &[0; 32]), Link::Duplicate);
+    assert_eq!(chain.to_bytes().len(), empty + FORKS_MAX * 36);
+    chain.take(CHAIN_WINDOW + 2, &hash(0), &hash(0));
+    assert_eq!(chain.to_bytes().len(), empty + 32, "one message with what it says of another");
+    // What was stored before forks were remembered.
+    let mut bytes = chain.to_bytes();
+    bytes[0] = 1;
+    bytes.remove(5);
+    assert_eq!(Chain::from_bytes(&bytes), Ok(chain));
 }
 
 #[test]

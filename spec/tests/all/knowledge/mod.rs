@@ -1,6 +1,8 @@
 //! Who may know what (`spec/README.md`): canaries are planted, each party is played with all that it
 //! can read recorded, and what is found must be in the party's row.
 
+mod talk;
+
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
@@ -8,9 +10,9 @@ use edgewise_proto::v1::{self, Role};
 use edgewise_spec::client::Request;
 use edgewise_spec::frame::Class;
 
-use super::world::keys::{Connection, Keys};
-use super::world::peer::{Pair, Peer};
-use super::world::server::{START, Server};
+use crate::world::keys::{Connection, Keys};
+use crate::world::peer::{Pair, Peer};
+use crate::world::server::{START, Server};
 
 /// Bytes that occur nowhere by chance.
 struct Canary {
@@ -23,9 +25,9 @@ impl Canary {
         Self { name, bytes: bytes.to_vec() }
     }
 
-    fn on_the_wire(&self, wire: &[u8]) -> bool {
+    fn in_bytes(&self, bytes: &[u8]) -> bool {
         // Sixteen bytes tell, and would do so even if the canary were split between blocks.
-        wire.windows(16).any(|window| window == &self.bytes[..16])
+        bytes.windows(16).any(|window| window == &self.bytes[..16])
     }
 
     /// What is learned is recorded as text: arrays and byte strings look different there.
@@ -109,10 +111,10 @@ fn a_network_observer_sees_nothing_but_lengths() {
         assert_eq!(peer.wire.len() % Class::Medium.block_len(), 0);
         wire.extend_from_slice(&peer.wire);
     }
-    assert_eq!(found(&canaries, |canary| canary.on_the_wire(&wire)), BTreeSet::new());
+    assert_eq!(found(&canaries, |canary| canary.in_bytes(&wire)), BTreeSet::new());
     // The search itself works: planted in clear, every canary is found.
     for canary in &canaries {
         wire.extend_from_slice(&canary.bytes);
     }
-    assert_eq!(found(&canaries, |canary| canary.on_the_wire(&wire)).len(), canaries.len());
+    assert_eq!(found(&canaries, |canary| canary.in_bytes(&wire)).len(), canaries.len());
 }
