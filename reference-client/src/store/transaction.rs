@@ -141,7 +141,7 @@ impl<'a> Transaction<'a> {
     }
 
     /// Whether anything was written, so that there is something to commit.
-    pub(super) const fn has_written(&self) -> bool {
+    pub(crate) const fn has_written(&self) -> bool {
         self.written.get()
     }
 

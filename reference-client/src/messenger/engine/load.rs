@@ -62,7 +62,8 @@ impl Turn<'_, '_> {
             }
             JOIN => {
                 let join = Join::from_bytes(id, contact, profile, revision, bytes);
-                let join = join.ok_or_else(damaged)?;
+                let mut join = join.ok_or_else(damaged)?;
+                join.retry = Some(self.now);
                 let replies = join.replies.iter().map(|reply| reply.connection);
                 let all = join.claims.iter().copied().chain(replies);
                 self.state.uses.extend(all.map(|it| (it, Use::Session(id))));

@@ -182,12 +182,12 @@ impl Engine {
         work: impl FnOnce(&mut Turn<'_, '_>) -> Result<T, MessengerError>,
     ) -> Result<T, MessengerError> {
         let (state, now) = (&mut self.state, self.clock.now());
-        let mut outputs = Vec::new();
+        let (mut outputs, mut written) = (Vec::new(), true);
         let done = self.store.write(|tx| {
             let mut turn = Turn { tx, state, now, outputs: &mut outputs };
-            let done = work(&mut turn)?;
-            turn.finish()?;
-            Ok(done)
+            let done = work(&mut turn).and_then(|done| turn.finish().map(|()| done));
+            written = tx.has_written();
+            done
         });
         match done {
             Ok(done) => {
@@ -195,7 +195,10 @@ impl Engine {
                 Ok(done)
             }
             Err(error) => {
-                self.reload();
+                // Nothing in memory changes but with something in the store.
+                if written {
+                    self.reload();
+                }
                 Err(error)
             }
         }
@@ -289,11 +292,7 @@ impl Engine {
             self.hour = Some(now.hour());
             self.attempt(|turn| turn.hourly());
         }
-        let mut outputs = Vec::new();
-        let state = &mut self.state;
-        let due: Result<bool, MessengerError> =
-            self.store.write(|tx| Ok(Turn { tx, state, now, outputs: &mut outputs }.is_due()));
-        if due.unwrap_or(true) {
+        if self.state.is_due(now) {
             self.attempt(|turn| turn.tick());
         }
     }

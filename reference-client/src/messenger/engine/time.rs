@@ -3,26 +3,26 @@
 use edgewise_spec::time::{Hour, Now};
 
 use super::offer::Offer;
-use super::turn::{Result, Turn};
+use super::turn::{Result, State, Turn};
 use crate::store::{InvitationId, SessionId};
 
-impl Turn<'_, '_> {
+impl State {
     /// Whether anything is due now.
-    pub(super) fn is_due(&self) -> bool {
-        let now = self.now;
+    pub(super) fn is_due(&self, now: Now) -> bool {
         let talks = self
-            .state
             .talks
             .values()
             .any(|talk| talk.is_due(now) || talk.again.is_none() && talk.session.room() == 0);
-        let joins = self.state.joins.values().any(|join| {
+        let joins = self.joins.values().any(|join| {
             join.patience.is_some_and(|(_, until)| now >= until)
                 || join.retry.is_some_and(|at| now >= at)
         });
-        let requests = self.state.offers.values().any(|offer| wants_to_ask(offer, now));
+        let requests = self.offers.values().any(|offer| wants_to_ask(offer, now));
         talks || joins || requests
     }
+}
 
+impl Turn<'_, '_> {
     /// Every second or so.
     pub(super) fn tick(&mut self) -> Result<()> {
         let talks: Vec<SessionId> = self.state.talks.keys().copied().collect();

@@ -1,0 +1,153 @@
+//! A client that is killed at any moment loses nothing that was accepted, says nothing twice, and
+//! seals no counter twice.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::slice;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use edgewise_client::Clock;
+use edgewise_client::messenger::{Event, Invite, MessageView, Messenger, Said, Say};
+use edgewise_client::store::{ContactId, Direction, Store};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+use super::{Person, options, store_options, two, unlock};
+use crate::server::{Config, TestServer};
+
+const ROUNDS: u64 = 12;
+
+/// The other process: says numbers for as long as it lives, and tells which were accepted.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "the body of another test"]
+async fn child() {
+    let path = PathBuf::from(std::env::var_os("EDGEWISE_STORE").unwrap());
+    let from: u64 = std::env::var("EDGEWISE_FROM").unwrap().parse().unwrap();
+    let store = Store::open(&path, &unlock(), &store_options()).unwrap();
+    let (messenger, mut events) = Messenger::open(store, options(&Clock::default())).await.unwrap();
+    tokio::spawn(async move { while events.next().await.is_some() {} });
+    let profile = messenger.profiles().await.unwrap()[0].id;
+    let contact = messenger.contacts(profile).await.unwrap()[0].id;
+    let mut out = std::io::stdout();
+    // Ends the line that the harness has begun.
+    writeln!(out).unwrap();
+    for number in from.. {
+        messenger.send(contact, Say::Text(format!("child {number}"))).await.unwrap();
+        writeln!(out, "said {number}").unwrap();
+        out.flush().unwrap();
+        tokio::time::sleep(Duration::from_millis(3)).await;
+    }
+}
+
+fn start(path: &std::path::Path, from: u64) -> (Child, Receiver<String>) {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "messenger::kill::child", "--ignored", "--nocapture"]);
+    command.env("EDGEWISE_STORE", path).env("EDGEWISE_FROM", from.to_string());
+    let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
+    let (tell, lines) = channel();
+    let stdout = BufReader::new(process.stdout.take().unwrap());
+    std::thread::spawn(move || {
+        for line in stdout.lines().map_while(Result::ok) {
+            let _ = tell.send(line);
+        }
+    });
+    (process, lines)
+}
+
+/// Lets a child live for a while and kills it; the highest number that it had accepted.
+fn live(path: &std::path::Path, from: u64, millis: u64) -> Option<u64> {
+    let (mut process, lines) = start(path, from);
+    std::thread::sleep(Duration::from_millis(millis));
+    assert!(process.try_wait().unwrap().is_none(), "it ended by itself");
+    process.kill().unwrap();
+    process.wait().unwrap();
+    lines.iter().filter_map(|line| line.strip_prefix("said ")?.parse().ok()).last()
+}
+
+async fn texts(messenger: &Messenger, contact: ContactId, of: Direction) -> Vec<MessageView> {
+    let (mut texts, mut before) = (Vec::new(), None);
+    loop {
+        let page = messenger.history(contact, before, 500).await.unwrap();
+        let is_text = |view: &MessageView| matches!(view.said, Said::Text(_));
+        texts.extend(page.messages.into_iter().filter(|it| it.direction == of && is_text(it)));
+        before = page.before;
+        if before.is_none() {
+            texts.reverse();
+            return texts;
+        }
+    }
+}
+
+/// Every number once, in order, with nothing wrong about it. One that was accepted by the store
+/// just before the end, and not told, may be among them.
+fn numbers(texts: &[MessageView], who: &str) -> Vec<u64> {
+    let number = |view: &MessageView| {
+        assert!(view.marks.is_empty(), "{view:?}");
+        match &view.said {
+            Said::Text(text) => text.strip_prefix(who)?.trim().parse().ok(),
+            _ => None,
+        }
+    };
+    texts.iter().map(|view| number(view).expect("a number")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_is_killed_loses_nothing_and_doubles_nothing() {
+    let server = TestServer::start(Config::default()).await;
+    let ((mut ann, bobs), (bob, anns)) =
+        two(slice::from_ref(&server.address), Invite::default()).await;
+    let path = bob.folder.path().join("chat.db");
+    bob.messenger.clone().close().await.unwrap();
+    let mut rng = ChaCha8Rng::seed_from_u64(4);
+    let (mut next, mut sent) = (0, 0);
+    let mut accepted = Vec::new();
+    for round in 0..ROUNDS {
+        let millis = 150 + u64::from(rng.next_u32() % 400);
+        let (at, from) = (path.clone(), next);
+        let life = tokio::task::spawn_blocking(move || live(&at, from, millis));
+        for _ in 0..20 {
+            ann.say(bobs, &format!("ann {sent}")).await;
+            sent += 1;
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        if let Some(last) = life.await.unwrap() {
+            accepted.extend(next..=last);
+            // Numbers that may or may not have been accepted are not used again.
+            next = last + 10;
+        }
+        if round % 4 == 3 {
+            server.lose_everything();
+        }
+    }
+    assert!(accepted.len() > 50, "the child said only {}", accepted.len());
+    let bob = bob.open().await;
+    bob.say(anns, &format!("child {next}")).await;
+    accepted.push(next);
+    ann.heard_text(&format!("child {next}")).await;
+    let heard = numbers(&texts(&ann.messenger, bobs, Direction::Received).await, "child");
+    let said = numbers(&texts(&bob.messenger, anns, Direction::Sent).await, "child");
+    assert_eq!(heard, said, "what stands in one history stands in the other");
+    assert!(accepted.iter().all(|number| heard.contains(number)), "what was accepted has come");
+    let back = loop {
+        let back = numbers(&texts(&bob.messenger, anns, Direction::Received).await, "ann");
+        if back.len() as u64 == sent {
+            break back;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    assert_eq!(back, (0..sent).collect::<Vec<_>>());
+}
+
+impl Person {
+    async fn heard_text(&mut self, wanted: &str) {
+        self.wait(|event| match event {
+            Event::Message { message, .. } => {
+                (message.said == Said::Text(wanted.to_owned())).then_some(())
+            }
+            _ => None,
+        })
+        .await;
+    }
+}
