@@ -1,6 +1,7 @@
 //! Two people and their servers: everything through the messenger's interface.
 
 mod address;
+mod disk;
 mod kill;
 mod moving;
 mod talk;
