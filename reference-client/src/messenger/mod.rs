@@ -120,8 +120,9 @@ impl Messenger {
         closed.await.map_err(|_| MessengerError::Closed)?
     }
 
-    /// Waits until everything that was said is accepted by a server, or `millis` are over; whether
-    /// it is.
+    /// Waits until everything that was said is accepted by a server, every acceptance and request
+    /// is under way, and what was removed is deleted on its server; or until `millis` are over;
+    /// whether it is.
     ///
     /// # Errors
     /// [`MessengerError::Closed`].
@@ -144,7 +145,7 @@ impl Messenger {
 
 /// Profiles and their servers.
 impl Messenger {
-    /// All profiles, the oldest first.
+    /// All profiles, by name.
     ///
     /// # Errors
     /// [`MessengerError::Store`].

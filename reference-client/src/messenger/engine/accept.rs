@@ -2,22 +2,25 @@
 
 use edgewise_spec::client::{RecipientEvent, SenderEvent, Stopped};
 use edgewise_spec::invitation::{
-    Answer, Card, CardKind, Claimer, ConnectionSecret, Given, Step, filler,
+    Answer, Card, CardKind, Claimer, ConnectionSecret, Given, Place, Step, filler,
 };
 use edgewise_spec::link::Address;
 use edgewise_spec::session::Mode;
-use edgewise_spec::suite::SigningKey;
+use edgewise_spec::suite::{self, SigningKey};
 
 use super::join::{Join, Reply};
 use super::turn::{Result, Turn, Use};
 use crate::clock::OsRandom;
 use crate::messenger::{AbandonReason, Accept, Event, MessengerError};
-use crate::store::{ConnectionId, Contact, ContactId, Owner, ProfileId, SessionId};
+use crate::store::{ConnectionId, Contact, ContactId, Owner, ProfileId, SessionId, Versioned};
 
 /// How long a server has to answer a claim before the next one is asked.
 const PATIENCE_SECONDS: u64 = 15;
 /// How often places that refused or were not reached are asked again.
 const RETRY_SECONDS: u64 = 60;
+/// The setting that remembers which cards were accepted, by their secrets' hashes.
+const ACCEPTED: &str = "accepted";
+const ACCEPTED_MAX: usize = 1_024;
 
 impl Turn<'_, '_> {
     pub(crate) fn accept(
@@ -51,6 +54,7 @@ impl Turn<'_, '_> {
             let text = "this invitation is being accepted already; wait for it";
             return Err(MessengerError::NotNow(text.to_owned()));
         }
+        self.note_accepted(profile, &card)?;
         let contact = match accept.contact {
             Some(contact) => {
                 self.tx.contact(contact)?.ok_or(MessengerError::Unknown("contact"))?;
@@ -82,6 +86,23 @@ impl Turn<'_, '_> {
         self.claim_next(id)?;
         self.tell(Event::Contact(contact));
         Ok(contact)
+    }
+
+    /// A card is accepted once: a second acceptance, with other keys, would be a second claim.
+    fn note_accepted(&mut self, profile: ProfileId, card: &Card) -> Result<()> {
+        let hash = suite::hash(&[card.secret().as_bytes()]);
+        let stored = self.tx.setting(Some(profile), ACCEPTED)?;
+        let mut hashes = stored.map_or_else(Vec::new, |stored| stored.bytes().to_vec());
+        if hashes.chunks(hash.len()).any(|known| known == hash) {
+            let text = "this invitation was accepted before; an invitation is good for once, ask \
+                        for a new one";
+            return Err(MessengerError::NotNow(text.to_owned()));
+        }
+        hashes.extend_from_slice(&hash);
+        let surplus = hashes.len().saturating_sub(ACCEPTED_MAX * hash.len());
+        hashes.drain(..surplus);
+        let value = Versioned::new(1, hashes.into());
+        Ok(self.tx.set_setting(Some(profile), ACCEPTED, &value)?)
     }
 
     fn store_join(&mut self, id: SessionId) -> Result<()> {
@@ -166,6 +187,16 @@ impl Turn<'_, '_> {
             }
             Step::Wait => {
                 join.retry = Some(self.now.plus_seconds(RETRY_SECONDS));
+                let refused = join.claimer.places().contains(&Place::Refused);
+                let text = if refused {
+                    "An invitation's servers refuse it: it was used or taken back, or a server \
+                     has lost it for now. It is tried again from time to time; remove the contact \
+                     to give it up."
+                } else {
+                    "The servers of an invitation cannot be reached. It is tried again from time \
+                     to time; remove the contact to give it up."
+                };
+                self.tell(Event::Trouble(text.to_owned()));
                 Ok(())
             }
             Step::Abandon(why) => self.abandon_join(

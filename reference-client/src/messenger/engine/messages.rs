@@ -11,7 +11,7 @@ use super::receive::react;
 use super::record::{Record, SaidRecord, row_id};
 use super::turn::{Result, Turn};
 use crate::messenger::{BroadcastRole, MessageView, MessengerError, Page, ReactionView, Said, Say};
-use crate::store::{Contact, ContactId, Direction, Message, Position, SessionId};
+use crate::store::{Contact, ContactId, Delivery, Direction, Message, Position, SessionId};
 
 /// Messages that one search looks at.
 const LOOKS: u32 = 10_000;
@@ -158,22 +158,23 @@ impl Turn<'_, '_> {
         }
         let (from, profile, blocked) = (stored.seen, stored.profile, stored.blocked);
         self.tx.set_contact(contact, &Contact { seen, ..stored })?;
+        let messages = self.newly_seen(contact, from, through)?;
         // MESSAGE-32
         if !blocked && self.read_receipts(profile)? {
-            self.say_read(contact, from, through)?;
+            self.say_read(contact, &messages)?;
         }
         self.tell(crate::messenger::Event::Contact(contact));
         Ok(())
     }
 
-    fn say_read(
+    /// Marks what was received between two positions as seen, and gives it, the oldest first.
+    fn newly_seen(
         &mut self,
         contact: ContactId,
         from: Option<Position>,
         through: Position,
-    ) -> Result<()> {
-        let Some(id) = self.talk_of(contact).map(|talk| talk.id) else { return Ok(()) };
-        let mut messages = Vec::new();
+    ) -> Result<Vec<SaidRecord>> {
+        let mut seen = Vec::new();
         let before = Some(Position(through.0.saturating_add(1)));
         for (position, message) in self.tx.history(contact, before, LOOKS)?.messages {
             if Some(position) <= from {
@@ -181,13 +182,20 @@ impl Turn<'_, '_> {
             }
             if message.direction == Direction::Received
                 && let Some(Record::Said(said)) = Record::from_versioned(&message.content)
-                && said.session == id
                 && !said.hidden
             {
-                messages.push((said.header.id, said.hash));
+                self.tx.set_delivery(contact, position, Delivery::Seen)?;
+                seen.push(*said);
             }
         }
-        messages.reverse();
+        seen.reverse();
+        Ok(seen)
+    }
+
+    fn say_read(&mut self, contact: ContactId, messages: &[SaidRecord]) -> Result<()> {
+        let Some(id) = self.talk_of(contact).map(|talk| talk.id) else { return Ok(()) };
+        let its = messages.iter().filter(|said| said.session == id);
+        let messages: Vec<_> = its.map(|said| (said.header.id, said.hash)).collect();
         for messages in messages.chunks(edgewise_spec::constants::RECEIPTS_MAX) {
             let receipt = Receipt { seen: Seen::Read, messages: messages.to_vec() };
             self.say_in(id, &Content::Receipt(receipt))?;

@@ -320,9 +320,11 @@ impl Engine {
 }
 
 impl State {
-    /// Whether everything that was said is accepted by a server.
+    /// Whether everything that was said is accepted by a server, and what was given up is deleted
+    /// there.
     fn is_flushed(&self) -> bool {
         self.joins.is_empty()
+            && self.uses.values().all(|used| *used != Use::Doomed)
             && self.offers.values().all(|offer| offer.request.as_ref().is_none_or(|it| it.left))
             && self.talks.values().all(|talk| {
                 let taken = |out: &talk::Out| out.parts.iter().all(|part| part.accepted);

@@ -68,7 +68,7 @@ impl Turn<'_, '_> {
                 read_receipts,
             });
         }
-        views.sort_by_key(|view| view.id);
+        views.sort_by(|a, b| (&a.name, a.id).cmp(&(&b.name, b.id)));
         Ok(views)
     }
 

@@ -253,3 +253,60 @@ async fn nothing_of_a_blocked_contact_is_shown() {
     bob.messenger.block(anns, false).await.unwrap();
     assert_eq!(bob.text().await, "are you there?");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_card_is_accepted_once() {
+    let server = TestServer::start(Config::default()).await;
+    let servers = slice::from_ref(&server.address);
+    let mut ann = Person::new("Ann", servers).await;
+    let mut bob = Person::new("Bob", servers).await;
+    let card = ann.invite(Invite::default()).await;
+    let own = ann.messenger.accept(ann.profile, &card, Accept::default()).await.unwrap_err();
+    assert!(own.to_string().contains("of your own"), "{own}");
+    let anns = bob.messenger.accept(bob.profile, &card, Accept::default()).await.unwrap();
+    bob.ready(anns).await;
+    let again = bob.messenger.accept(bob.profile, &card, Accept::default()).await.unwrap_err();
+    assert!(again.to_string().contains("accepted before"), "{again}");
+    assert_eq!(bob.messenger.contacts(bob.profile).await.unwrap().len(), 1);
+    // Somebody who comes later is told, and nothing happens to the two.
+    let mut eve = Person::new("Eve", servers).await;
+    eve.messenger.accept(eve.profile, &card, Accept::default()).await.unwrap();
+    let told = eve
+        .wait(|event| match event {
+            Event::Trouble(text) => Some(text.clone()),
+            _ => None,
+        })
+        .await;
+    assert!(told.contains("refuse it"), "{told}");
+    let bobs = ann.accepted().await;
+    ann.say(bobs, "still here").await;
+    assert_eq!(bob.text().await, "still here");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reading_is_told_only_by_choice() {
+    let server = TestServer::start(Config::default()).await;
+    let ((mut ann, bobs), (mut bob, anns)) =
+        two(slice::from_ref(&server.address), Invite::default()).await;
+    let first = ann.say(bobs, "one").await;
+    let (_, heard) = bob.message().await;
+    assert_eq!(bob.messenger.contact(anns).await.unwrap().unread, 1);
+    bob.messenger.mark_read(anns, heard.position).await.unwrap();
+    assert_eq!(bob.messenger.contact(anns).await.unwrap().unread, 0);
+    bob.say(anns, "seen").await;
+    assert_eq!(ann.text().await, "seen");
+    let delivery = ann.messenger.message(bobs, first).await.unwrap().delivery;
+    assert_eq!(delivery, Delivery::Delivered, "nobody has chosen to tell more");
+    let mut profile = bob.messenger.profiles().await.unwrap().remove(0);
+    profile.read_receipts = true;
+    bob.messenger.set_profile(profile).await.unwrap();
+    let second = ann.say(bobs, "two").await;
+    let (_, heard) = bob.message().await;
+    bob.messenger.mark_read(anns, heard.position).await.unwrap();
+    loop {
+        ann.changed(second).await;
+        if ann.messenger.message(bobs, second).await.unwrap().delivery == Delivery::Seen {
+            break;
+        }
+    }
+}
