@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use crate::scene::Scene;
 use crate::trial::Trial;
 use crate::verdict::Verdict;
 
@@ -20,6 +21,66 @@ pub enum Need {
     Access,
     /// A server that keeps at most [`FULL_CONNECTIONS`](crate::target::FULL_CONNECTIONS).
     Full,
+    /// A client that goes on from its folder.
+    Folder,
+    /// A client that exports its state and goes back to it.
+    State,
+    /// A client with sessions in mode attested.
+    Attested,
+    /// A client with contact addresses.
+    Address,
+    /// A client whose receipts can be chosen.
+    Receipts,
+    /// A client that moves connections and changes keys.
+    Move,
+}
+
+impl Need {
+    /// Its name among the capabilities.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Clock => "clock",
+            Self::Restart => "restart",
+            Self::Access => "access",
+            Self::Full => "full",
+            Self::Folder => "folder",
+            Self::State => "state",
+            Self::Attested => "attested",
+            Self::Address => "address",
+            Self::Receipts => "receipts",
+            Self::Move => "move",
+        }
+    }
+}
+
+/// What a case judges, and how it is run.
+#[derive(Clone, Copy)]
+pub enum Run {
+    /// A server.
+    Server(for<'a> fn(&'a mut Trial) -> Running<'a>),
+    /// A client.
+    Client(for<'a> fn(&'a mut Scene) -> Running<'a>),
+}
+
+/// The profiles: what is judged together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// Servers: frame, link, connection, rotation and error.
+    Core,
+    /// Clients: invitation, session, message, and scatter over several servers.
+    Duplex,
+}
+
+impl Profile {
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Core => "core",
+            Self::Duplex => "duplex",
+        }
+    }
 }
 
 /// Where and beside what a case may run.
@@ -55,7 +116,7 @@ pub struct Case {
     /// Where it may run.
     pub place: Place,
     /// Runs it once.
-    pub run: for<'a> fn(&'a mut Trial) -> Running<'a>,
+    pub run: Run,
 }
 
 impl Case {
@@ -63,6 +124,15 @@ impl Case {
     #[must_use]
     pub fn word(&self) -> &'static str {
         self.id.split('/').next().unwrap_or(self.id)
+    }
+
+    /// The profile that it belongs to.
+    #[must_use]
+    pub const fn profile(&self) -> Profile {
+        match self.run {
+            Run::Server(_) => Profile::Core,
+            Run::Client(_) => Profile::Duplex,
+        }
     }
 
     /// The ids of the clauses as the chapters write them: `FRAME-5`.
@@ -103,9 +173,27 @@ macro_rules! case {
             clauses: &[$(stringify!($clause)),+],
             needs: &[$($crate::case::Need::$need),*],
             place: $crate::case::Place::$place,
-            run: |trial| Box::pin($run(trial)),
+            run: $crate::case::Run::Server(|trial| Box::pin($run(trial))),
         }
     };
 }
 
-pub use crate::case;
+/// One line of a table of a client's cases: `driven!("session/answer", [SESSION_35], answer)`, with
+/// `needs Clock` behind it where that applies.
+#[macro_export]
+macro_rules! driven {
+    ($id:literal, [$($clause:ident),+ $(,)?], $run:path) => {
+        $crate::driven!($id, [$($clause),+], $run, needs)
+    };
+    ($id:literal, [$($clause:ident),+ $(,)?], $run:path, needs $($need:ident)*) => {
+        $crate::case::Case {
+            id: $id,
+            clauses: &[$(stringify!($clause)),+],
+            needs: &[$($crate::case::Need::$need),*],
+            place: $crate::case::Place::Alone,
+            run: $crate::case::Run::Client(|scene| Box::pin($run(scene))),
+        }
+    };
+}
+
+pub use crate::{case, driven};

@@ -106,6 +106,13 @@ impl Clause {
     pub fn is_for_servers(&self) -> bool {
         self.role != Role::Client && matches!(self.evidence, Evidence::Wire | Evidence::Control)
     }
+
+    /// Whether a client under test can show that the clause is kept: by what it tells, or by what it
+    /// makes of what others compute.
+    #[must_use]
+    pub fn is_for_clients(&self) -> bool {
+        self.role != Role::Server && matches!(self.evidence, Evidence::Driver | Evidence::Vector)
+    }
 }
 
 /// A line that looks like a clause and is none.

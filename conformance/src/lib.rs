@@ -6,7 +6,9 @@
 pub mod case;
 pub mod cases;
 pub mod clauses;
+pub mod driver;
 pub mod expectations;
+pub mod host;
 pub mod model;
 pub mod mutants;
 pub mod outcome;
@@ -16,6 +18,7 @@ pub mod property;
 pub mod report;
 pub mod repro;
 pub mod runner;
+pub mod scene;
 pub mod target;
 pub mod tree;
 pub mod trial;

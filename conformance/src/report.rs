@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use edgewise_spec::constants::SPEC_REVISION;
 use serde::{Deserialize, Serialize};
 
+use crate::case::Profile;
 use crate::outcome::Outcome;
 use crate::repro::SUITE_VERSION;
 
@@ -83,7 +84,7 @@ impl CaseReport {
     pub fn plain(id: &str, requirements: Vec<String>, outcome: Outcome) -> Self {
         Self {
             id: id.to_owned(),
-            profile: PROFILE.to_owned(),
+            profile: Profile::Core.name().to_owned(),
             outcome,
             requirements,
             duration_ms: 0,
@@ -95,9 +96,6 @@ impl CaseReport {
         }
     }
 }
-
-/// The only profile so far: frame, link, connection, rotation and error.
-pub const PROFILE: &str = "core";
 
 impl Report {
     /// A report of these cases.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task::{JoinError, JoinSet};
 
-use crate::case::{Case, Place};
+use crate::case::{Case, Place, Run};
 use crate::outcome::Outcome;
 use crate::peer::Trace;
 use crate::report::{CaseReport, TargetReport};
@@ -69,12 +69,13 @@ pub struct Ran {
 
 /// Runs a plan to its end.
 pub async fn run(plan: &Plan, progress: &mut (dyn Progress + Send)) -> Ran {
-    let mut run = Run { plan, progress, results: BTreeMap::new(), extra: Vec::new(), seen: None };
+    let mut run =
+        Running { plan, progress, results: BTreeMap::new(), extra: Vec::new(), seen: None };
     run.all().await;
     run.finish()
 }
 
-struct Run<'a> {
+struct Running<'a> {
     plan: &'a Plan,
     progress: &'a mut (dyn Progress + Send),
     results: BTreeMap<usize, CaseReport>,
@@ -82,7 +83,7 @@ struct Run<'a> {
     seen: Option<TargetReport>,
 }
 
-impl Run<'_> {
+impl Running<'_> {
     async fn all(&mut self) {
         let many = self.plan.source.many();
         let (mut pool, mut later) = (VecDeque::new(), Vec::new());
@@ -324,7 +325,10 @@ async fn carry_out(
     trace: &Trace,
 ) -> (Outcome, Option<Finding>) {
     let (target, settings) = (Arc::clone(&server.target), Arc::clone(&plan.settings));
-    let (run, own) = (case.run, trace.clone());
+    let Run::Server(run) = case.run else {
+        return judge(Err(Stop::harness("a client's case on a server")));
+    };
+    let own = trace.clone();
     let mut task = tokio::spawn(async move {
         let mut trial = Trial::new(case, target, settings, own);
         run(&mut trial).await
@@ -339,7 +343,7 @@ async fn carry_out(
 }
 
 /// Waits until a case has heard nothing for too long, or has run for too long, and says which.
-async fn overdue(trace: &Trace) -> Finding {
+pub(crate) async fn overdue(trace: &Trace) -> Finding {
     let begin = Instant::now();
     let (mut heard, mut since) = (trace.heard(), begin);
     loop {
@@ -359,7 +363,7 @@ async fn overdue(trace: &Trace) -> Finding {
     }
 }
 
-fn judge_end(ended: Result<Verdict, JoinError>) -> (Outcome, Option<Finding>) {
+pub(crate) fn judge_end(ended: Result<Verdict, JoinError>) -> (Outcome, Option<Finding>) {
     match ended {
         Ok(verdict) => judge(verdict),
         Err(error) => {
@@ -373,7 +377,7 @@ fn judge_end(ended: Result<Verdict, JoinError>) -> (Outcome, Option<Finding>) {
     }
 }
 
-fn judge(verdict: Verdict) -> (Outcome, Option<Finding>) {
+pub(crate) fn judge(verdict: Verdict) -> (Outcome, Option<Finding>) {
     let told = |expected: &str, actual| Some(Finding { expected: expected.to_owned(), actual });
     match verdict {
         Ok(()) => (Outcome::Pass, None),

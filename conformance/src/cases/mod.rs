@@ -4,14 +4,18 @@ pub(crate) mod ask;
 pub mod connection;
 pub mod error;
 pub mod frame;
+pub mod invitation;
 pub mod link;
+pub mod message;
 pub mod property;
 pub mod rotation;
+pub mod scatter;
+pub mod session;
 pub mod suite;
 
 use std::time::Duration;
 
-use crate::case::Case;
+use crate::case::{Case, Profile};
 
 /// The tables, in the order in which a report shows them.
 const WORDS: &[&[&[Case]]] = &[
@@ -22,6 +26,10 @@ const WORDS: &[&[&[Case]]] = &[
     rotation::TABLES,
     error::TABLES,
     &[property::CASES],
+    invitation::TABLES,
+    session::TABLES,
+    message::TABLES,
+    &[scatter::CASES],
 ];
 
 /// For how long a case listens where nothing may come. A server that sends what it must not sends
@@ -31,6 +39,11 @@ const SOON: Duration = Duration::from_millis(150);
 /// Every case.
 pub fn all() -> impl Iterator<Item = &'static Case> {
     WORDS.iter().copied().flatten().copied().flatten()
+}
+
+/// The cases of a profile.
+pub fn of(profile: Profile) -> impl Iterator<Item = &'static Case> {
+    all().filter(move |case| case.profile() == profile)
 }
 
 /// The case of an id.

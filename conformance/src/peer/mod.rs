@@ -13,6 +13,7 @@ mod connection;
 pub mod hello;
 mod link;
 mod pair;
+pub mod person;
 pub mod show;
 mod tls;
 mod trace;

@@ -6,7 +6,6 @@ use super::Usage;
 use crate::case::{Case, Place};
 use crate::cases;
 use crate::outcome::Exit;
-use crate::report::PROFILE;
 
 #[derive(Serialize)]
 struct Line {
@@ -25,9 +24,9 @@ impl Line {
             Place::Alone => "alone",
             Place::Quiet => "quiet",
         };
-        let needs = case.needs.iter().map(|need| format!("{need:?}").to_lowercase()).collect();
+        let needs = case.needs.iter().map(|need| need.name().to_owned()).collect();
         let requirements = case.requirements();
-        Self { id: case.id, profile: PROFILE, requirements, needs, place }
+        Self { id: case.id, profile: case.profile().name(), requirements, needs, place }
     }
 }
 

@@ -32,6 +32,8 @@ struct Cli {
 enum Command {
     /// Judge a server: one that runs already, or a program to be started.
     Server(ServerOptions),
+    /// Judge a client: a driver that runs already, or a program to be started.
+    Client(ClientOptions),
     /// List the cases.
     List {
         /// How.
@@ -58,6 +60,16 @@ enum Command {
         /// The rule to break.
         #[arg(long)]
         mutant: Option<String>,
+    },
+    /// Be a client under test, on standard input and output.
+    #[command(hide = true)]
+    Drive {
+        /// The rule to break.
+        #[arg(long)]
+        mutant: Option<String>,
+        /// Be the suite's own client.
+        #[arg(long)]
+        own: bool,
     },
 }
 
@@ -92,10 +104,28 @@ struct ServerOptions {
 }
 
 #[derive(Clone, Debug, Args)]
+struct ClientOptions {
+    /// Address of a driver that runs already and serves ConformanceDriver: `http://host:port`.
+    #[arg(long, value_name = "URL", conflicts_with = "exec")]
+    attach: Option<String>,
+    /// Command that starts a driver, which is spoken to on its standard input and output.
+    #[arg(long, value_name = "COMMAND")]
+    exec: Option<OsString>,
+    /// Judge the suite's own client: the suite against itself.
+    #[arg(long, conflicts_with_all = ["exec", "attach"])]
+    own: bool,
+    /// Seconds within which the program has to be ready.
+    #[arg(long, value_name = "N", default_value_t = START_SECONDS)]
+    start_seconds: u64,
+    #[command(flatten)]
+    options: RunOptions,
+}
+
+#[derive(Clone, Debug, Args)]
 struct RunOptions {
-    /// Cases of this profile.
-    #[arg(long, value_parser = ["core"], default_value = "core")]
-    profile: String,
+    /// Cases of this profile; without a command, of all where it is not given.
+    #[arg(long, value_parser = ["core", "duplex"])]
+    profile: Option<String>,
     /// Cases whose id fits; `*` stands for anything. May be repeated.
     #[arg(long = "case", value_name = "GLOB")]
     cases_like: Vec<String>,
@@ -171,24 +201,19 @@ fn fault(usage: &Usage) -> ExitCode {
 
 async fn dispatch(cli: Cli) -> Result<Exit, Usage> {
     match cli.command {
-        None => run::run(&embedded(cli.options)).await,
-        Some(Command::Server(options)) => run::run(&options).await,
+        None => run::run(run::Judged::embedded(&cli.options), &cli.options).await,
+        Some(Command::Server(options)) => {
+            run::run(run::Judged::server(&options)?, &options.options).await
+        }
+        Some(Command::Client(options)) => {
+            run::run(run::Judged::client(&options)?, &options.options).await
+        }
         Some(Command::List { format }) => list::list(format == Format::Json),
         Some(Command::Explain { what }) => explain::explain(&what),
         Some(Command::Replay { file, server }) => run::replay(&file, &server).await,
         Some(Command::Prove(options)) => prove::prove(&options).await,
         Some(Command::Serve { mutant }) => prove::serve(mutant.as_deref()).await,
-    }
-}
-
-fn embedded(options: RunOptions) -> ServerOptions {
-    ServerOptions {
-        attach: None,
-        exec: None,
-        start_seconds: START_SECONDS,
-        control: false,
-        access_password: None,
-        options,
+        Some(Command::Drive { mutant, own }) => prove::drive(mutant.as_deref(), own).await,
     }
 }
 

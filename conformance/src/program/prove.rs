@@ -189,6 +189,16 @@ pub(super) async fn serve(mutant: Option<&str>) -> Result<Exit, Usage> {
     Ok(Exit::Conformant)
 }
 
+/// Is a client under test, perhaps with one rule broken, until standard input ends.
+pub(super) async fn drive(mutant: Option<&str>, own: bool) -> Result<Exit, Usage> {
+    if let Some(mutant) = mutant {
+        choose(mutant)?;
+    }
+    let starter = if own { crate::driver::own::start::<0> } else { crate::driver::REFERENCE };
+    crate::driver::serve_stdio(starter).await.map_err(|error| Usage(error.to_string()))?;
+    Ok(Exit::Conformant)
+}
+
 #[cfg(feature = "mutants")]
 fn choose(mutant: &str) -> Result<(), Usage> {
     if edgewise_spec::requirement::choose(mutant) {

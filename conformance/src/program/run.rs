@@ -7,12 +7,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::progress::Bar;
-use super::{ServerOptions, Usage, jobs, select};
-use crate::case::Case;
+use super::{ClientOptions, RunOptions, ServerOptions, Usage, jobs, select};
+use crate::case::{Case, Profile};
+use crate::driver::{ClientSource, REFERENCE, own};
 use crate::expectations::Expectations;
 use crate::outcome::Exit;
-use crate::report::Report;
-use crate::runner::{self, Plan};
+use crate::report::{CaseReport, Report, TargetReport};
+use crate::runner::{self, Plan, Ran};
+use crate::scene::{self, run::ClientPlan};
 use crate::target::{START_SECONDS, Source};
 use crate::trial::Settings;
 use crate::{cases, clauses, repro, tree};
@@ -20,13 +22,62 @@ use crate::{cases, clauses, repro, tree};
 /// Folder of failures that can be run again.
 const REPRO: &str = "repro";
 
+/// What is judged: a server, a client, or both.
+pub(super) struct Judged {
+    server: Option<Source>,
+    client: Option<ClientSource>,
+    rerun: String,
+}
+
+impl Judged {
+    /// The references inside this program, of the profile that is asked for.
+    pub(super) fn embedded(options: &RunOptions) -> Self {
+        let wanted =
+            |profile: Profile| options.profile.as_deref().is_none_or(|name| name == profile.name());
+        Self {
+            server: wanted(Profile::Core).then_some(Source::Embedded),
+            client: wanted(Profile::Duplex).then(|| ClientSource::Embedded(REFERENCE)),
+            rerun: "edgewise-conformance".to_owned(),
+        }
+    }
+
+    pub(super) fn server(options: &ServerOptions) -> Result<Self, Usage> {
+        fits(&options.options, Profile::Core)?;
+        let (source, rerun) = source(options)?;
+        Ok(Self { server: Some(source), client: None, rerun })
+    }
+
+    pub(super) fn client(options: &ClientOptions) -> Result<Self, Usage> {
+        fits(&options.options, Profile::Duplex)?;
+        let (source, rerun) = client_source(options);
+        Ok(Self { server: None, client: Some(source), rerun })
+    }
+
+    fn cases(&self) -> impl Iterator<Item = &'static Case> {
+        let (server, client) = (self.server.is_some(), self.client.is_some());
+        cases::all().filter(move |case| match case.profile() {
+            Profile::Core => server,
+            Profile::Duplex => client,
+        })
+    }
+}
+
+fn fits(options: &RunOptions, profile: Profile) -> Result<(), Usage> {
+    match options.profile.as_deref() {
+        Some(name) if name != profile.name() => {
+            Err(Usage(format!("profile {name} is not judged by this command")))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Runs the selected cases.
-pub(super) async fn run(options: &ServerOptions) -> Result<Exit, Usage> {
-    let names: Vec<&str> = cases::all().map(|case| case.id).collect();
-    let names = select::select(&options.options.cases_like, &names).map_err(Usage)?;
-    let selected = cases::all().filter(|case| names.contains(&case.id)).collect();
-    let seed = options.options.seed.unwrap_or_else(|| RandomState::new().hash_one(0));
-    carry_out(options, selected, seed, None).await
+pub(super) async fn run(judged: Judged, options: &RunOptions) -> Result<Exit, Usage> {
+    let names: Vec<&str> = judged.cases().map(|case| case.id).collect();
+    let names = select::select(&options.cases_like, &names).map_err(Usage)?;
+    let selected = judged.cases().filter(|case| names.contains(&case.id)).collect();
+    let seed = options.seed.unwrap_or_else(|| RandomState::new().hash_one(0));
+    carry_out(judged, options, selected, seed, None).await
 }
 
 /// Runs a failure of a property again.
@@ -40,35 +91,56 @@ pub(super) async fn replay(file: &Path, options: &ServerOptions) -> Result<Exit,
         return Err(fault(&format!("it is about revision {revision} of the specification")));
     }
     let data = Some(Arc::new(failure.data));
-    carry_out(options, vec![case], failure.seed, data).await
+    let judged = Judged::server(options)?;
+    carry_out(judged, &options.options, vec![case], failure.seed, data).await
 }
 
 async fn carry_out(
-    options: &ServerOptions,
+    judged: Judged,
+    options: &RunOptions,
     selected: Vec<&'static Case>,
     seed: u64,
     replay: Option<Arc<serde_json::Value>>,
 ) -> Result<Exit, Usage> {
-    let (source, mut rerun) = source(options)?;
-    let _ = write!(rerun, " --seed {seed}");
-    let expectations = options.options.expectations.as_deref();
-    let expected = expectations.map(read_expectations).transpose()?;
-    let settings =
-        Settings { seed, cases: options.options.cases, replay, repro: PathBuf::from(REPRO) };
-    let plan = Plan {
-        cases: selected,
-        source,
-        settings: Arc::new(settings),
-        jobs: jobs(options.options.jobs),
-        tries: runner::QUIET_TRIES,
-        traces: options.options.trace,
-        rerun,
-    };
+    let rerun = format!("{} --seed {seed}", judged.rerun);
+    let expected = options.expectations.as_deref().map(read_expectations).transpose()?;
+    let settings = Settings { seed, cases: options.cases, replay, repro: PathBuf::from(REPRO) };
+    let settings = Arc::new(settings);
     let begin = Instant::now();
-    let mut bar = Bar::new(plan.cases.len());
-    let ran = runner::run(&plan, &mut bar).await;
+    let mut bar = Bar::new(selected.len());
+    let (servers, clients): (Vec<_>, Vec<_>) =
+        selected.into_iter().partition(|case| case.profile() == Profile::Core);
+    let mut rans = Vec::new();
+    if let Some(source) = judged.server
+        && !servers.is_empty()
+    {
+        let plan = Plan {
+            cases: servers,
+            source,
+            settings: Arc::clone(&settings),
+            jobs: jobs(options.jobs),
+            tries: runner::QUIET_TRIES,
+            traces: options.trace,
+            rerun: rerun.clone(),
+        };
+        rans.push(runner::run(&plan, &mut bar).await);
+    }
+    if let Some(source) = judged.client
+        && !clients.is_empty()
+    {
+        let plan = ClientPlan {
+            cases: clients,
+            source,
+            settings,
+            jobs: jobs(options.jobs),
+            traces: options.trace,
+            rerun,
+        };
+        rans.push(scene::run::run(&plan, &mut bar).await);
+    }
     bar.clear();
-    let mut report = Report::new(ran.target, seed, ran.cases);
+    let (target, cases) = joined(rans);
+    let mut report = Report::new(target, seed, cases);
     report.duration_ms = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
     if let Some(expected) = expected {
         expect(&expected, options, &mut report)?;
@@ -76,13 +148,31 @@ async fn carry_out(
     finish(options, &report)
 }
 
-fn expect(
-    expected: &Expectations,
-    options: &ServerOptions,
-    report: &mut Report,
-) -> Result<(), Usage> {
+/// One run of all that was judged.
+fn joined(rans: Vec<Ran>) -> (TargetReport, Vec<CaseReport>) {
+    let mut target: Option<TargetReport> = None;
+    let mut cases = Vec::new();
+    for ran in rans {
+        cases.extend(ran.cases);
+        target = Some(match target {
+            None => ran.target,
+            Some(first) => TargetReport {
+                implementation: format!(
+                    "{} {}, {}",
+                    first.implementation, first.version, ran.target.implementation
+                ),
+                version: ran.target.version,
+                capabilities: [first.capabilities, ran.target.capabilities].concat(),
+                ..first
+            },
+        });
+    }
+    (target.unwrap_or_default(), cases)
+}
+
+fn expect(expected: &Expectations, options: &RunOptions, report: &mut Report) -> Result<(), Usage> {
     let known: Vec<&str> = cases::all().map(|case| case.id).collect();
-    if let (true, Some(path)) = (options.options.fix, &options.options.expectations) {
+    if let (true, Some(path)) = (options.fix, &options.expectations) {
         let fixed = expected.fixed(&report.cases);
         fixed.write(path).map_err(|error| Usage(format!("{}: {error}", path.display())))?;
         report.stale = fixed.apply(&mut report.cases, &known);
@@ -93,16 +183,16 @@ fn expect(
     Ok(())
 }
 
-fn finish(options: &ServerOptions, report: &Report) -> Result<Exit, Usage> {
+fn finish(options: &RunOptions, report: &Report) -> Result<Exit, Usage> {
     let clauses = clauses::all().map_err(|error| Usage(error.to_string()))?;
-    anstream::print!("{}", tree::draw(report, &clauses, options.options.trace));
-    for path in &options.options.report {
+    anstream::print!("{}", tree::draw(report, &clauses, options.trace));
+    for path in &options.report {
         let text = serde_json::to_string_pretty(report).map_err(|e| Usage(e.to_string()))?;
         std::fs::write(path, text + "\n")
             .map_err(|error| Usage(format!("{}: {error}", path.display())))?;
     }
     let outcomes = report.outcomes();
-    let exit = Exit::of(&outcomes, options.options.strict, !report.stale.is_empty());
+    let exit = Exit::of(&outcomes, options.strict, !report.stale.is_empty());
     if !outcomes.iter().any(|outcome| outcome.ran()) {
         anstream::eprintln!("edgewise-conformance: no case was run");
     }
@@ -140,4 +230,24 @@ fn source(options: &ServerOptions) -> Result<(Source, String), Usage> {
         return Ok((Source::Program { words, within }, rerun));
     }
     Ok((Source::Embedded, "edgewise-conformance".to_owned()))
+}
+
+/// Where the client comes from, and the command that says so.
+fn client_source(options: &ClientOptions) -> (ClientSource, String) {
+    if options.own {
+        let rerun = "edgewise-conformance client --own".to_owned();
+        return (ClientSource::Embedded(own::start::<0>), rerun);
+    }
+    if let Some(url) = &options.attach {
+        let rerun = format!("edgewise-conformance client --attach '{url}'");
+        return (ClientSource::Attached { url: url.clone() }, rerun);
+    }
+    if let Some(command) = &options.exec {
+        let words = vec!["sh".into(), "-c".into(), command.clone()];
+        let text = command.to_string_lossy().replace('\'', "'\\''");
+        let within = Duration::from_secs(options.start_seconds);
+        let rerun = format!("edgewise-conformance client --exec '{text}'");
+        return (ClientSource::Program { words, within }, rerun);
+    }
+    (ClientSource::Embedded(REFERENCE), "edgewise-conformance client".to_owned())
 }

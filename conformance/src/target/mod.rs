@@ -89,13 +89,10 @@ impl Target {
     /// Whether the server declares what a case needs.
     #[must_use]
     pub fn has(&self, need: Need) -> bool {
-        let name = match need {
-            Need::Clock => "clock",
-            Need::Restart => "restart",
-            Need::Access => return self.access_key.is_some(),
-            Need::Full => "full",
-        };
-        self.capabilities.iter().any(|capability| capability == name)
+        if need == Need::Access {
+            return self.access_key.is_some();
+        }
+        self.capabilities.iter().any(|capability| capability == need.name())
     }
 
     /// The server's time, as far as the suite knows it.
@@ -215,7 +212,7 @@ impl Target {
         let (path, request) = match need {
             Need::Clock => (ADVANCE, AdvanceClockRequest { seconds: 0 }.encode_to_vec()),
             Need::Restart => (RESTART, RestartRequest {}.encode_to_vec()),
-            Need::Access | Need::Full => return true,
+            _ => return true,
         };
         let Ok(http) = Http::connect(&self.address).await else { return false };
         let unimplemented = Some(12);

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use edgewise_conformance::case::{Case, Profile};
 use edgewise_conformance::clauses::{self, Clause, Evidence};
 use edgewise_conformance::{cases, mutants};
 
@@ -171,19 +172,40 @@ fn every_case_names_clauses_that_exist_and_are_seen_on_the_wire() {
         for id in case.requirements() {
             let clause = clauses.iter().find(|clause| clause.id == id);
             let clause = clause.unwrap_or_else(|| panic!("{}: no clause {id}", case.id));
-            assert!(clause.is_for_servers(), "{}: {clause} is not seen on a wire", case.id);
+            let seen = match case.profile() {
+                Profile::Core => clause.is_for_servers(),
+                Profile::Duplex => clause.is_for_clients(),
+            };
+            assert!(seen, "{}: {clause} is not seen by it", case.id);
         }
     }
 }
 
 #[test]
 fn every_clause_for_servers_has_a_case() {
-    let judged: BTreeSet<String> = cases::all().flat_map(|case| case.requirements()).collect();
+    let core = cases::of(Profile::Core);
+    let judged: BTreeSet<String> = core.flat_map(Case::requirements).collect();
     let clauses = all_clauses();
     let missing = clauses.iter().filter(|clause| clause.is_for_servers());
     let missing = missing.filter(|clause| !judged.contains(&clause.id));
     let missing = missing.map(|clause| clause.id.clone()).collect();
     let lacking = lacking(missing, &reasons("no-case.txt"));
+    assert!(lacking.is_empty(), "without a case: {lacking:#?}");
+}
+
+/// What a driven client shows, in the chapters of profile duplex.
+#[test]
+fn every_clause_of_evidence_driver_has_a_case() {
+    let duplex = cases::of(Profile::Duplex);
+    let judged: BTreeSet<String> = duplex.flat_map(Case::requirements).collect();
+    let clauses = all_clauses();
+    let words = ["invitation", "session", "message", "scatter"];
+    let missing = clauses
+        .iter()
+        .filter(|clause| clause.evidence == Evidence::Driver && words.contains(&clause.word));
+    let missing = missing.filter(|clause| !judged.contains(&clause.id));
+    let missing = missing.map(|clause| clause.id.clone()).collect();
+    let lacking = lacking(missing, &reasons("no-client-case.txt"));
     assert!(lacking.is_empty(), "without a case: {lacking:#?}");
 }
 

@@ -1,0 +1,199 @@
+//! Cases of the chapter scatter.
+
+use bytes::Bytes;
+use edgewise_proto::conformance::v1::command::Kind;
+use edgewise_proto::conformance::v1::{self as driver, Blame};
+use edgewise_spec::constants::TAG_WINDOW;
+use edgewise_spec::message::Content;
+use edgewise_spec::session::Purpose;
+
+use crate::case::{Case, driven};
+use crate::ensure;
+use crate::host::Watched;
+use crate::peer::person::{Heard, Terms};
+use crate::scene::{PATIENCE, QUIET, Scene};
+use crate::verdict::{Stop, Verdict};
+
+/// All of them.
+pub const CASES: &[Case] = &[
+    driven!("scatter/any-server", [SCATTER_12, SCATTER_15], any_server),
+    driven!("scatter/every-server", [SCATTER_8], every_server),
+    driven!("scatter/repeated", [SCATTER_11, SCATTER_15], repeated),
+    driven!("scatter/bad-part", [SCATTER_10, SCATTER_15], bad_part),
+    driven!("scatter/blame", [SCATTER_13], blame),
+    driven!("scatter/window", [SCATTER_9], window),
+];
+
+fn two() -> Terms {
+    Terms { servers: vec![0, 1], carded: 2, ..Terms::default() }
+}
+
+/// Every part that was given to the client is acknowledged.
+async fn acknowledged(scene: &Scene) -> Verdict {
+    for _ in 0..40 {
+        let mut open = 0;
+        for host in scene.hosts() {
+            let (mut given, mut through) = (std::collections::HashMap::new(), Vec::new());
+            for asked in &host.record().asked {
+                match &asked.what {
+                    Watched::Given { id, sequence } => {
+                        given.insert(*id, *sequence);
+                    }
+                    Watched::Acknowledge { id, through: to } => through.push((*id, *to)),
+                    _ => {}
+                }
+            }
+            open += given.iter().filter(|(id, last)| !through.contains(&(**id, **last))).count();
+        }
+        if open == 0 {
+            return Ok(());
+        }
+        tokio::time::sleep(QUIET / 4).await;
+    }
+    Err(Stop::fail("every part acknowledged in the end (SCATTER-15)", "some are not"))
+}
+
+/// A cell that one server of two delivers is shown; the part that comes later from the other one is
+/// acknowledged and dropped.
+async fn any_server(scene: &mut Scene) -> Verdict {
+    let (mut person, contact) = scene.meet_inviting(&two()).await?;
+    for place in [0, 1] {
+        let text = format!("by way of {place}");
+        let composed = person.compose(&Content::Text(text.clone()))?;
+        let cells = person.seal_all(&composed.bodies)?;
+        for cell in &cells {
+            let part = cell.parts.get(place).cloned().unwrap_or_default();
+            person.post(place, part).await?;
+        }
+        scene.shows(&contact, &text).await?;
+        for cell in &cells {
+            let part = cell.parts.get(1 - place).cloned().unwrap_or_default();
+            person.post(1 - place, part).await?;
+        }
+        scene.shows_nothing(&contact, "the cell was opened before (SCATTER-12)").await?;
+    }
+    acknowledged(scene).await
+}
+
+/// What the client says goes to every server, in different parts.
+async fn every_server(scene: &mut Scene) -> Verdict {
+    let (mut person, contact) = scene.meet_inviting(&two()).await?;
+    scene.client_texts(&contact, "to both").await?;
+    person.text("to both").await?;
+    for _ in 0..20 {
+        let parts: Vec<Vec<Bytes>> = scene
+            .hosts()
+            .iter()
+            .map(|host| host.record().parts().map(|(_, _, part)| part.clone()).collect())
+            .collect();
+        let [first, second] = parts.as_slice() else { return Err(Stop::harness("two servers")) };
+        if first.len() == second.len() {
+            let alike = first.iter().any(|part| second.contains(part));
+            ensure!(!alike, "different parts for different servers", "the same");
+            return Ok(());
+        }
+        tokio::time::sleep(QUIET / 4).await;
+    }
+    Err(Stop::fail("as many parts at each server", "another number"))
+}
+
+/// The same part again and again is dropped and acknowledged.
+async fn repeated(scene: &mut Scene) -> Verdict {
+    let (mut person, contact) = scene.meet_inviting(&Terms::default()).await?;
+    let cells = person.say_text("once").await?;
+    for cell in &cells {
+        for _ in 0..3 {
+            person.hand_in(cell).await?;
+        }
+    }
+    scene.shows(&contact, "once").await?;
+    scene.shows_nothing(&contact, "the part was taken before (SCATTER-11)").await?;
+    acknowledged(scene).await
+}
+
+fn spoilt(part: &Bytes, at: usize) -> Bytes {
+    let mut bytes = part.to_vec();
+    if let Some(byte) = bytes.get_mut(at) {
+        *byte ^= 1;
+    }
+    bytes.into()
+}
+
+/// A part that a server has altered does not use up its tag: the good one is taken after it.
+async fn bad_part(scene: &mut Scene) -> Verdict {
+    let (mut person, contact) = scene.meet_inviting(&Terms::default()).await?;
+    let composed = person.compose(&Content::Text("in spite of it".to_owned()))?;
+    let cells = person.seal_all(&composed.bodies)?;
+    for cell in &cells {
+        let part = cell.parts.first().cloned().unwrap_or_default();
+        person.post(0, spoilt(&part, 100)).await?;
+        person.post(0, spoilt(&part, part.len() - 1)).await?;
+    }
+    scene.shows_nothing(&contact, "the part was altered").await?;
+    for cell in &cells {
+        person.hand_in(cell).await?;
+    }
+    scene.shows(&contact, "in spite of it").await?;
+    acknowledged(scene).await
+}
+
+/// Bad and stray parts are counted against the server that brought them.
+async fn blame(scene: &mut Scene) -> Verdict {
+    let (mut person, contact) = scene.meet_inviting(&two()).await?;
+    let composed = person.compose(&Content::Text("who was it?".to_owned()))?;
+    let cells = person.seal_all(&composed.bodies)?;
+    for cell in &cells {
+        let part = cell.parts.get(1).cloned().unwrap_or_default();
+        person.post(1, spoilt(&part, 200)).await?;
+        // Another tag: it belongs to nothing.
+        person.post(1, spoilt(&part, 0)).await?;
+        person.hand_in(cell).await?;
+    }
+    scene.shows(&contact, "who was it?").await?;
+    let guilty = scene.host(1)?.address.to_string();
+    for _ in 0..20 {
+        let get = driver::GetBlame { contact: contact.clone() };
+        let told = scene.tell(Kind::GetBlame(get)).await?;
+        let blamed = match told.map_err(|refused| refused.stop("Blamed"))? {
+            driver::ok::Kind::Blamed(blamed) => blamed.servers,
+            other => return Err(Stop::fail("Blamed", format!("{other:?}"))),
+        };
+        let count = |blame: &Blame| blame.bad + blame.stray;
+        let innocent = blamed.iter().filter(|it| it.server != guilty).map(count).sum::<u32>();
+        ensure!(innocent == 0, "nothing against the other server", "{blamed:?}");
+        let found = blamed.iter().filter(|it| it.server == guilty).map(count).sum::<u32>();
+        if found >= 2 {
+            return Ok(());
+        }
+        tokio::time::sleep(QUIET / 4).await;
+    }
+    Err(Stop::fail("two parts against the server that brought them (SCATTER-13)", "fewer"))
+}
+
+/// A part whose s lies more than TAG_WINDOW below the highest opened is of no use any more.
+async fn window(scene: &mut Scene) -> Verdict {
+    let (mut person, contact) = scene.meet_inviting(&Terms::default()).await?;
+    let composed = person.compose(&Content::Text("far behind".to_owned()))?;
+    let held = person.seal_all(&composed.bodies)?;
+    let body = person.layout().empty();
+    for _ in 0..=TAG_WINDOW {
+        // An honest end waits for acks; this one listens now and then.
+        let cell = loop {
+            match person.seal(Purpose::Cover, &body) {
+                Ok(cell) => break cell,
+                Err(_) => {
+                    let heard = person.listen(PATIENCE).await?;
+                    ensure!(heard.is_some(), "an ack (SESSION-33)", "none");
+                }
+            }
+        };
+        person.hand_in(&cell).await?;
+        while matches!(person.listen(std::time::Duration::ZERO).await?, Some(Heard::Cell { .. })) {}
+    }
+    person.say_text("far ahead").await?;
+    scene.shows(&contact, "far ahead").await?;
+    for cell in &held {
+        person.hand_in(cell).await?;
+    }
+    scene.shows_nothing(&contact, "its keys are forgotten (SCATTER-9)").await
+}

@@ -1,0 +1,118 @@
+//! How far an end goes while nothing is acknowledged, and what it keeps.
+
+use std::collections::HashSet;
+use std::time::Instant;
+
+use edgewise_spec::constants::{ANSWER_RESERVE, UNACKED_MAX};
+
+use crate::case::{Case, driven};
+use crate::ensure;
+use crate::host::Record;
+use crate::peer::person::{Heard, Terms};
+use crate::scene::{PATIENCE, QUIET, Scene, tag_of};
+use crate::verdict::{Stop, Verdict};
+
+/// All of them.
+pub const CASES: &[Case] = &[
+    driven!(
+        "session/unacknowledged",
+        [SESSION_31, SESSION_32, SESSION_37, SESSION_38],
+        unacknowledged,
+        needs Clock
+    ),
+    driven!("session/skipped-in-time", [SESSION_20, SESSION_21], skipped, needs Clock),
+    driven!("session/server-forgets", [SESSION_38, SCATTER_8, SESSION_23], server_forgets),
+];
+
+fn cells(record: &Record) -> usize {
+    let tags: HashSet<_> = record.parts().filter_map(|(_, _, part)| tag_of(part)).collect();
+    tags.len()
+}
+
+/// The other end acknowledges nothing: the client stops in time, sends its highest cell again now
+/// and then, and goes on once it hears an ack; nothing of what its user said is lost.
+async fn unacknowledged(scene: &mut Scene) -> Verdict {
+    let (mut person, contact) = scene.meet_inviting(&Terms::default()).await?;
+    let most = usize::try_from(UNACKED_MAX - ANSWER_RESERVE).unwrap_or_default();
+    for number in 0..=most {
+        scene.client_texts(&contact, &format!("text {number}")).await?;
+    }
+    let mut heard = 0;
+    let end = Instant::now() + PATIENCE;
+    while let Some(news) = person.listen(QUIET).await? {
+        heard += usize::from(matches!(news, Heard::Cell { .. }));
+        ensure!(Instant::now() < end, "an end of what is sent", "more and more");
+    }
+    let sent = cells(&scene.host(0)?.record());
+    // The hello, which came before, was acknowledged.
+    ensure!(sent <= most + 1, format!("at most {most} cells beyond the last ack"), "{sent}");
+    let before = scene.host(0)?.record().parts().count();
+    scene.advance(62).await?;
+    person.relink().await?;
+    let again = person.listen(PATIENCE).await?;
+    ensure!(
+        matches!(again, Some(Heard::Repeated { .. })),
+        "the highest cell's parts again (SESSION-37)",
+        "{again:?}"
+    );
+    let after = scene.host(0)?.record().parts().count();
+    ensure!(after > before, "a part that is handed in again", "none");
+    person.answer().await?;
+    let last = format!("text {most}");
+    let end = Instant::now() + PATIENCE;
+    while Instant::now() < end {
+        let Some(news) = person.listen(PATIENCE).await? else { break };
+        let Heard::Cell { events, .. } = news else { continue };
+        for event in events {
+            if let edgewise_spec::message::Event::Message(message) = event
+                && let Ok(edgewise_spec::message::Content::Text(text)) = &message.content
+                && *text == last
+            {
+                return Ok(());
+            }
+        }
+        if heard > 2 * most {
+            break;
+        }
+    }
+    Err(Stop::fail("what waited, once an ack has come", "nothing"))
+}
+
+/// A cell that was overtaken opens for a week, and no longer.
+async fn skipped(scene: &mut Scene) -> Verdict {
+    let (mut person, contact) = scene.meet_inviting(&Terms::default()).await?;
+    let mut held = Vec::new();
+    for text in ["first", "second"] {
+        let content = edgewise_spec::message::Content::Text(text.to_owned());
+        let composed = person.compose(&content)?;
+        held.extend(person.seal_all(&composed.bodies)?);
+    }
+    person.say_text("third").await?;
+    scene.shows(&contact, "third").await?;
+    scene.advance(6 * 86_400).await?;
+    person.relink().await?;
+    let [first, second] = held.as_slice() else { return Err(Stop::harness("two cells")) };
+    person.hand_in(first).await?;
+    scene.shows(&contact, "first").await?;
+    scene.advance(2 * 86_400).await?;
+    person.relink().await?;
+    person.hand_in(second).await?;
+    scene.shows_nothing(&contact, "its key is erased after a week (SESSION-21)").await
+}
+
+/// The server loses its memory between any two things that the client hands in: the client restores
+/// what is its own, sends again what was lost, and seals nothing twice.
+async fn server_forgets(scene: &mut Scene) -> Verdict {
+    let (mut person, contact) = scene.meet_inviting(&Terms::default()).await?;
+    for round in 0..3 {
+        let text = format!("before the server forgets, {round}");
+        person.say_text(&text).await?;
+        scene.shows(&contact, &text).await?;
+        scene.host(0)?.forget();
+        let back = format!("after it forgot, {round}");
+        scene.client_texts(&contact, &back).await?;
+        person.restore().await?;
+        person.text(&back).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,119 @@
+//! Clients under test: where they come from, and how they are told what to do.
+
+mod attach;
+mod child;
+mod embedded;
+pub mod own;
+mod serve;
+mod source;
+
+use std::time::Duration;
+
+use edgewise_proto::conformance::v1::command::Kind;
+use edgewise_proto::conformance::v1::{
+    ClientReady, Command, Ok as Done, Reject, RejectReason, ok, outcome,
+};
+
+use crate::verdict::Stop;
+
+pub use embedded::{Driving, Embedded, Started, Starter};
+pub use serve::serve_stdio;
+pub use source::{Client, ClientSource};
+
+/// The reference client.
+pub const REFERENCE: Starter = own::start::<0>;
+
+/// How long an Outcome may take beside what NextEvent waits.
+pub const OUTCOME_WITHIN: Duration = Duration::from_secs(25);
+
+/// What is wrong with a driver rather than with what its client did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The program ended; with what is known of it.
+    Crash(String),
+    /// No Outcome came in time; with what is known of it.
+    Hang(String),
+    /// Something else than an Outcome came.
+    Stray(String),
+    /// The driver says that it is at fault itself.
+    Driver(String),
+}
+
+impl Fault {
+    /// What was expected, and what came.
+    #[must_use]
+    pub fn finding(&self) -> (String, String) {
+        match self {
+            Self::Crash(evidence) => ("a client that goes on".to_owned(), evidence.clone()),
+            Self::Hang(evidence) => {
+                (format!("an Outcome within {} s", OUTCOME_WITHIN.as_secs()), evidence.clone())
+            }
+            Self::Stray(bytes) => ("one Outcome".to_owned(), bytes.clone()),
+            Self::Driver(message) => ("a driver without a fault".to_owned(), message.clone()),
+        }
+    }
+}
+
+/// What a command led to.
+pub type Told = Result<ok::Kind, Refused>;
+
+/// The client did not do what it was asked to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Refused {
+    /// It refuses.
+    Reject(Reject),
+    /// It cannot do this at all.
+    Unsupported(String),
+}
+
+impl Refused {
+    /// The code of a refusal.
+    #[must_use]
+    pub fn code(&self) -> Option<RejectReason> {
+        match self {
+            Self::Reject(reject) => Some(reject.code()),
+            Self::Unsupported(_) => None,
+        }
+    }
+
+    /// As the end of a case that needs the answer.
+    #[must_use]
+    pub fn stop(self, expected: &str) -> Stop {
+        match self {
+            Self::Reject(reject) => {
+                let code = reject.code().as_str_name();
+                Stop::fail(expected, format!("Reject {code}: {}", reject.message))
+            }
+            Self::Unsupported(what) => Stop::unsupported(what),
+        }
+    }
+}
+
+/// Reads an Outcome.
+fn told(kind: Option<outcome::Kind>) -> Result<Told, Fault> {
+    match kind {
+        Some(outcome::Kind::Ok(Done { kind: Some(kind) })) => Ok(Ok(kind)),
+        Some(outcome::Kind::Ok(Done { kind: None })) => {
+            Err(Fault::Stray("an Ok without what it is".to_owned()))
+        }
+        Some(outcome::Kind::Reject(reject)) => Ok(Err(Refused::Reject(reject))),
+        Some(outcome::Kind::Unsupported(it)) => Ok(Err(Refused::Unsupported(it.message))),
+        Some(outcome::Kind::DriverError(error)) => Err(Fault::Driver(error.message)),
+        None => Err(Fault::Stray("an Outcome without what it is".to_owned())),
+    }
+}
+
+fn command(kind: Kind) -> Command {
+    Command { kind: Some(kind) }
+}
+
+/// How long the answer to a command may take.
+fn patience(kind: &Kind) -> Duration {
+    match kind {
+        Kind::NextEvent(next) => OUTCOME_WITHIN + Duration::from_millis(next.wait_ms.into()),
+        _ => OUTCOME_WITHIN,
+    }
+}
+
+/// What a client says of itself.
+pub type Ready = ClientReady;

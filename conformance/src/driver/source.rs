@@ -1,0 +1,137 @@
+//! Where clients under test come from.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use edgewise_proto::conformance::v1::command::Kind;
+use edgewise_proto::conformance::v1::{ClientReady, ClientStart, Info, Outcome, Reset, ok};
+use tokio::process::Command;
+
+use super::attach::Attached;
+use super::child::Program;
+use super::embedded::{self, Embedded, Starter};
+use super::{Fault, Told, command, patience, told};
+use crate::case::Need;
+
+/// Where clients come from.
+#[derive(Clone, Debug)]
+pub enum ClientSource {
+    /// One in this process.
+    Embedded(Starter),
+    /// A driver that runs already; there is only this one.
+    Attached {
+        /// `http://host:port`.
+        url: String,
+    },
+    /// A program that speaks ClientStart and ClientReady.
+    Program {
+        /// File name and arguments.
+        words: Vec<OsString>,
+        /// How long it may take until it is ready.
+        within: Duration,
+    },
+}
+
+/// A client under test, for as long as this lives. Dropping it ends it as a crash does.
+#[derive(Debug)]
+pub struct Client {
+    /// What it says of itself.
+    pub ready: ClientReady,
+    hold: Hold,
+}
+
+enum Hold {
+    Embedded(Box<dyn Embedded>),
+    Attached(Attached),
+    Program(Box<Program>),
+}
+
+impl std::fmt::Debug for Hold {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Embedded(_) => "Embedded",
+            Self::Attached(_) => "Attached",
+            Self::Program(_) => "Program",
+        })
+    }
+}
+
+impl ClientSource {
+    /// Whether each call of [`start`](Self::start) gives a client of its own.
+    #[must_use]
+    pub const fn many(&self) -> bool {
+        !matches!(self, Self::Attached { .. })
+    }
+
+    /// Starts a client, or makes the one that is there a new person.
+    ///
+    /// # Errors
+    /// [`Fault`] with the evidence.
+    pub async fn start(&self, start: ClientStart) -> Result<Client, Fault> {
+        match self {
+            Self::Embedded(starter) => {
+                let (client, ready) = starter(start).await.map_err(Fault::Driver)?;
+                Ok(Client { ready, hold: Hold::Embedded(client) })
+            }
+            Self::Attached { url } => {
+                let attached = Attached::connect(url).await.map_err(Fault::Crash)?;
+                let ready = ClientReady::default();
+                let mut client = Client { ready, hold: Hold::Attached(attached) };
+                let reset = Kind::Reset(Reset { start: Some(start) });
+                client.tell(reset).await?.map_err(|why| Fault::Driver(format!("{why:?}")))?;
+                if let Ok(ok::Kind::Ready(ready)) = client.tell(Kind::Info(Info {})).await? {
+                    client.ready = ready;
+                }
+                Ok(client)
+            }
+            Self::Program { words, within } => {
+                let (first, rest) = words
+                    .split_first()
+                    .ok_or_else(|| Fault::Driver("an empty command".to_owned()))?;
+                let mut command = Command::new(first);
+                command.args(rest);
+                let mut program = Program::spawn(command).map_err(Fault::Driver)?;
+                let ready = program.exchange(&start, *within).await?;
+                Ok(Client { ready, hold: Hold::Program(Box::new(program)) })
+            }
+        }
+    }
+}
+
+impl Client {
+    /// Whether it declares what a case needs.
+    #[must_use]
+    pub fn has(&self, need: Need) -> bool {
+        self.ready.capabilities.iter().any(|capability| capability == need.name())
+    }
+
+    /// Has one thing done.
+    ///
+    /// # Errors
+    /// [`Fault`] of the driver.
+    pub async fn tell(&mut self, kind: Kind) -> Result<Told, Fault> {
+        let within = patience(&kind);
+        let order = command(kind);
+        let outcome: Outcome = match &mut self.hold {
+            Hold::Embedded(client) => embedded::drive(client.as_mut(), order, within).await?,
+            Hold::Attached(attached) => attached.drive(order, within).await?,
+            Hold::Program(program) => program.drive(&order, within).await?,
+        };
+        told(outcome.kind)
+    }
+
+    /// Ends it without a word, as a crash does.
+    pub async fn kill(mut self) {
+        if let Hold::Program(program) = &mut self.hold {
+            program.kill().await;
+        }
+    }
+
+    /// Whether the program behind it ended by itself within a while; other clients have no program.
+    pub async fn ended(&mut self, within: Duration) -> bool {
+        match &mut self.hold {
+            Hold::Program(program) => program.end(within).await,
+            Hold::Embedded(_) | Hold::Attached(_) => true,
+        }
+    }
+}

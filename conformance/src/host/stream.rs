@@ -1,0 +1,190 @@
+//! The host's end of HTTP/2: streams of Open, and Describe.
+
+use std::future::poll_fn;
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use edgewise_proto::v1::{DescribeRequest, DescribeResponse, Frame};
+use edgewise_spec::store::LinkId;
+use h2::server::SendResponse;
+use h2::{Reason, RecvStream, SendStream};
+use http::{HeaderMap, HeaderValue, Request, Response};
+use prost::Message;
+use tokio::net::{TcpListener, TcpStream};
+
+use super::state::Next;
+use super::{Shared, lock};
+use crate::peer::OPEN;
+use crate::target::DESCRIBE;
+
+/// Longest message that a stream keeps until it is whole.
+const MESSAGE_MAX: usize = 64 * 1_024;
+
+pub(super) async fn accept(listener: TcpListener, shared: Shared, watched: bool) {
+    while let Ok((socket, _)) = listener.accept().await {
+        tokio::spawn(serve(socket, Shared::clone(&shared), watched));
+    }
+}
+
+async fn serve(socket: TcpStream, shared: Shared, watched: bool) {
+    let _ = socket.set_nodelay(true);
+    let Ok(mut connection) = h2::server::handshake(socket).await else { return };
+    while let Some(Ok((request, respond))) = connection.accept().await {
+        let shared = Shared::clone(&shared);
+        tokio::spawn(async move {
+            // A stream that breaks is the client's way of ending it.
+            let _ = answer(request, respond, shared, watched).await;
+        });
+    }
+}
+
+async fn answer(
+    request: Request<RecvStream>,
+    mut respond: SendResponse<Bytes>,
+    shared: Shared,
+    watched: bool,
+) -> Result<(), h2::Error> {
+    match request.uri().path() {
+        OPEN => {
+            let opened = lock(&shared).open(watched);
+            let Some((id, notify)) = opened else {
+                return bare(&mut respond, 14);
+            };
+            let response = Response::builder().header("content-type", "application/grpc");
+            let sending = respond.send_response(response.body(()).unwrap_or_default(), false)?;
+            let mut stream = Stream { shared, id, sending };
+            let ended = stream.run(request.into_body(), &notify).await;
+            lock(&stream.shared).gone(id);
+            ended
+        }
+        DESCRIBE => {
+            let mut reader = Reader { body: request.into_body(), buffer: BytesMut::new() };
+            let message = reader.message().await.unwrap_or_default();
+            let block = DescribeRequest::decode(message).unwrap_or_default().block;
+            let closed = watched && lock(&shared).closed;
+            let described = lock(&shared).describe(&block, watched);
+            match described {
+                Ok(block) if !closed => {
+                    let response = Response::builder().header("content-type", "application/grpc");
+                    let body = response.body(()).unwrap_or_default();
+                    let mut sending = respond.send_response(body, false)?;
+                    let message = DescribeResponse { block }.encode_to_vec();
+                    put(&mut sending, &message).await?;
+                    sending.send_trailers(trailers(0))
+                }
+                Ok(_) => bare(&mut respond, 14),
+                Err(status) => bare(&mut respond, status),
+            }
+        }
+        _ => bare(&mut respond, 12),
+    }
+}
+
+fn bare(respond: &mut SendResponse<Bytes>, status: u8) -> Result<(), h2::Error> {
+    let mut response = Response::new(());
+    *response.headers_mut() = trailers(status);
+    response.headers_mut().insert("content-type", HeaderValue::from_static("application/grpc"));
+    respond.send_response(response, true).map(drop)
+}
+
+fn trailers(status: u8) -> HeaderMap {
+    let mut trailers = HeaderMap::new();
+    trailers.insert("grpc-status", HeaderValue::from(u16::from(status)));
+    trailers
+}
+
+struct Stream {
+    shared: Shared,
+    id: LinkId,
+    sending: SendStream<Bytes>,
+}
+
+impl Stream {
+    async fn run(
+        &mut self,
+        body: RecvStream,
+        notify: &tokio::sync::Notify,
+    ) -> Result<(), h2::Error> {
+        let mut reader = Reader { body, buffer: BytesMut::new() };
+        loop {
+            loop {
+                let next = lock(&self.shared).next(self.id);
+                match next {
+                    Next::Nothing => break,
+                    Next::Block(block) => self.put_block(block).await?,
+                    Next::End(block, status) => {
+                        if !block.is_empty() {
+                            self.put_block(block).await?;
+                        }
+                        return self.sending.send_trailers(trailers(status));
+                    }
+                    Next::Cut => {
+                        self.sending.send_reset(Reason::CANCEL);
+                        return Ok(());
+                    }
+                }
+            }
+            tokio::select! {
+                () = notify.notified() => {}
+                message = reader.message() => match message {
+                    Some(message) => {
+                        let block = Frame::decode(message).unwrap_or_default().block;
+                        lock(&self.shared).take(self.id, BytesMut::from(&block[..]));
+                    }
+                    None => return self.sending.send_trailers(trailers(0)),
+                },
+            }
+        }
+    }
+
+    async fn put_block(&mut self, block: BytesMut) -> Result<(), h2::Error> {
+        let frame = Frame { block: block.freeze() }.encode_to_vec();
+        put(&mut self.sending, &frame).await
+    }
+}
+
+async fn put(sending: &mut SendStream<Bytes>, message: &[u8]) -> Result<(), h2::Error> {
+    let mut bytes = BytesMut::with_capacity(message.len() + 5);
+    bytes.put_u8(0);
+    bytes.put_u32(u32::try_from(message.len()).unwrap_or(u32::MAX));
+    bytes.put_slice(message);
+    let mut bytes = bytes.freeze();
+    while !bytes.is_empty() {
+        sending.reserve_capacity(bytes.len());
+        let mut room = sending.capacity();
+        if room == 0 {
+            match poll_fn(|context| sending.poll_capacity(context)).await {
+                Some(granted) => room = granted?,
+                None => return Err(Reason::CANCEL.into()),
+            }
+        }
+        let chunk = bytes.split_to(room.min(bytes.len()));
+        sending.send_data(chunk, false)?;
+    }
+    Ok(())
+}
+
+struct Reader {
+    body: RecvStream,
+    buffer: BytesMut,
+}
+
+impl Reader {
+    /// The next whole message; `None` at the end. Cancelling loses nothing.
+    async fn message(&mut self) -> Option<Bytes> {
+        loop {
+            if let Some(header) = self.buffer.get(1..5) {
+                let length = u32::from_be_bytes(header.try_into().ok()?) as usize;
+                if length > MESSAGE_MAX {
+                    return None;
+                }
+                if self.buffer.len() >= length + 5 {
+                    self.buffer.advance(5);
+                    return Some(self.buffer.split_to(length).freeze());
+                }
+            }
+            let data = self.body.data().await?.ok()?;
+            let _ = self.body.flow_control().release_capacity(data.len());
+            self.buffer.extend_from_slice(&data);
+        }
+    }
+}
