@@ -10,6 +10,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "edgewise/v1/rotation.proto",
         "edgewise/v1/service.proto",
         "edgewise/conformance/v1/control.proto",
+        "edgewise/conformance/v1/driver.proto",
     ];
     let descriptors = protox::compile(schemas, ["."])?;
     let services = std::env::var_os("CARGO_FEATURE_SERVICES").is_some();

@@ -14,6 +14,7 @@ mod carrier;
 mod client;
 mod clock;
 mod connect;
+pub mod driver;
 mod ends;
 mod error;
 mod link;

@@ -4,6 +4,7 @@ mod attach;
 mod child;
 mod embedded;
 pub mod own;
+mod reference;
 mod serve;
 mod source;
 
@@ -21,7 +22,7 @@ pub use serve::serve_stdio;
 pub use source::{Client, ClientSource};
 
 /// The reference client.
-pub const REFERENCE: Starter = own::start::<0>;
+pub const REFERENCE: Starter = reference::start;
 
 /// How long an Outcome may take beside what NextEvent waits.
 pub const OUTCOME_WITHIN: Duration = Duration::from_secs(25);

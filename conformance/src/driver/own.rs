@@ -92,14 +92,22 @@ struct Contact {
     ids: Vec<MessageId>,
 }
 
-type Answer = Result<ok::Kind, outcome::Kind>;
+type Refused = Box<outcome::Kind>;
 
-fn reject(code: driver::RejectReason, message: &str) -> outcome::Kind {
-    outcome::Kind::Reject(driver::Reject { code: code.into(), message: message.to_owned() })
+type Answer = Result<ok::Kind, Refused>;
+
+fn reject(code: driver::RejectReason, message: &str) -> Refused {
+    let reject = driver::Reject { code: code.into(), message: message.to_owned() };
+    Box::new(outcome::Kind::Reject(reject))
 }
 
-fn fault(stop: &Stop) -> outcome::Kind {
-    outcome::Kind::DriverError(DriverError { message: format!("{stop:?}") })
+fn unsupported(what: &dyn std::fmt::Debug) -> Refused {
+    let message = format!("{what:?}");
+    Box::new(outcome::Kind::Unsupported(driver::Unsupported { message }))
+}
+
+fn fault(stop: &Stop) -> Refused {
+    Box::new(outcome::Kind::DriverError(DriverError { message: format!("{stop:?}") }))
 }
 
 impl Embedded for Own {
@@ -111,7 +119,7 @@ impl Embedded for Own {
             };
             let kind = match answer {
                 Ok(kind) => outcome::Kind::Ok(driver::Ok { kind: Some(kind) }),
-                Err(kind) => kind,
+                Err(kind) => *kind,
             };
             Outcome { kind: Some(kind) }
         })
@@ -143,13 +151,11 @@ impl Own {
                 let entries = self.contact(&asked.contact)?.entries.clone();
                 Ok(ok::Kind::History(driver::History { entries }))
             }
-            other => Err(outcome::Kind::Unsupported(driver::Unsupported {
-                message: format!("{other:?}"),
-            })),
+            other => Err(unsupported(&other)),
         }
     }
 
-    fn contact(&mut self, handle: &[u8]) -> Result<&mut Contact, outcome::Kind> {
+    fn contact(&mut self, handle: &[u8]) -> Result<&mut Contact, Refused> {
         let place = handle.first().map(|byte| usize::from(*byte));
         place
             .and_then(|place| self.contacts.get_mut(place))
@@ -371,7 +377,7 @@ impl Contact {
         self.ids.iter().position(|known| *known == id)
     }
 
-    fn id(&self, handle: &[u8]) -> Result<(MessageId, bool), outcome::Kind> {
+    fn id(&self, handle: &[u8]) -> Result<(MessageId, bool), Refused> {
         let unknown = || reject(driver::RejectReason::Unknown, "no such message");
         let place = handle.try_into().map(u32::from_be_bytes).map_err(|_| unknown())?;
         let place = usize::try_from(place).unwrap_or_default().checked_sub(1);
@@ -380,7 +386,7 @@ impl Contact {
         Ok((*id.ok_or_else(unknown)?, entry.is_some_and(|entry| entry.own)))
     }
 
-    fn content(&self, asked: Option<driver::Content>) -> Result<Content, outcome::Kind> {
+    fn content(&self, asked: Option<driver::Content>) -> Result<Content, Refused> {
         let kind = asked.and_then(|content| content.kind);
         let kind = kind.ok_or_else(|| reject(driver::RejectReason::Content, "nothing to say"))?;
         Ok(match kind {
@@ -403,9 +409,7 @@ impl Contact {
                 Content::Custom { name: custom.name, bytes: custom.bytes.to_vec() }
             }
             other => {
-                return Err(outcome::Kind::Unsupported(driver::Unsupported {
-                    message: format!("{other:?}"),
-                }));
+                return Err(unsupported(&other));
             }
         })
     }

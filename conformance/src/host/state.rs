@@ -67,6 +67,8 @@ pub(super) enum Next {
     End(BytesMut, u8),
     /// Reset.
     Cut,
+    /// The peer is gone: end.
+    Gone,
     /// Wait.
     Nothing,
 }
@@ -269,7 +271,7 @@ impl State {
     /// What a stream is to do next.
     pub(super) fn next(&mut self, id: LinkId) -> Next {
         let now = self.now();
-        let Some(living) = self.links.get_mut(&id) else { return Next::Cut };
+        let Some(living) = self.links.get_mut(&id) else { return Next::Gone };
         if living.cut {
             self.links.remove(&id);
             return Next::Cut;
@@ -306,7 +308,9 @@ impl State {
 
     /// The stream of a link is gone.
     pub(super) fn gone(&mut self, id: LinkId) {
-        self.links.remove(&id);
+        if let Some(living) = self.links.remove(&id) {
+            living.notify.notify_one();
+        }
     }
 
     fn cut(&mut self, id: LinkId) {

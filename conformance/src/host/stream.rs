@@ -51,8 +51,11 @@ async fn answer(
             };
             let response = Response::builder().header("content-type", "application/grpc");
             let sending = respond.send_response(response.body(()).unwrap_or_default(), false)?;
+            let heard = listen(Shared::clone(&shared), id, request.into_body());
+            let heard = tokio::spawn(heard);
             let mut stream = Stream { shared, id, sending };
-            let ended = stream.run(request.into_body(), &notify).await;
+            let ended = stream.run(&notify).await;
+            heard.abort();
             lock(&stream.shared).gone(id);
             ended
         }
@@ -92,6 +95,16 @@ fn trailers(status: u8) -> HeaderMap {
     trailers
 }
 
+/// Takes the peer's blocks, whatever the peer takes of what is sent.
+async fn listen(shared: Shared, id: LinkId, body: RecvStream) {
+    let mut reader = Reader { body, buffer: BytesMut::new() };
+    while let Some(message) = reader.message().await {
+        let block = Frame::decode(message).unwrap_or_default().block;
+        lock(&shared).take(id, BytesMut::from(&block[..]));
+    }
+    lock(&shared).gone(id);
+}
+
 struct Stream {
     shared: Shared,
     id: LinkId,
@@ -99,39 +112,23 @@ struct Stream {
 }
 
 impl Stream {
-    async fn run(
-        &mut self,
-        body: RecvStream,
-        notify: &tokio::sync::Notify,
-    ) -> Result<(), h2::Error> {
-        let mut reader = Reader { body, buffer: BytesMut::new() };
+    async fn run(&mut self, notify: &tokio::sync::Notify) -> Result<(), h2::Error> {
         loop {
-            loop {
-                let next = lock(&self.shared).next(self.id);
-                match next {
-                    Next::Nothing => break,
-                    Next::Block(block) => self.put_block(block).await?,
-                    Next::End(block, status) => {
-                        if !block.is_empty() {
-                            self.put_block(block).await?;
-                        }
-                        return self.sending.send_trailers(trailers(status));
+            let next = lock(&self.shared).next(self.id);
+            match next {
+                Next::Nothing => notify.notified().await,
+                Next::Block(block) => self.put_block(block).await?,
+                Next::End(block, status) => {
+                    if !block.is_empty() {
+                        self.put_block(block).await?;
                     }
-                    Next::Cut => {
-                        self.sending.send_reset(Reason::CANCEL);
-                        return Ok(());
-                    }
+                    return self.sending.send_trailers(trailers(status));
                 }
-            }
-            tokio::select! {
-                () = notify.notified() => {}
-                message = reader.message() => match message {
-                    Some(message) => {
-                        let block = Frame::decode(message).unwrap_or_default().block;
-                        lock(&self.shared).take(self.id, BytesMut::from(&block[..]));
-                    }
-                    None => return self.sending.send_trailers(trailers(0)),
-                },
+                Next::Gone => return self.sending.send_trailers(trailers(0)),
+                Next::Cut => {
+                    self.sending.send_reset(Reason::CANCEL);
+                    return Ok(());
+                }
             }
         }
     }

@@ -1,13 +1,17 @@
-//! The faults that the reference server can be built with, and the case that must see each.
+//! The faults that the references can be built with, and the case that must see each.
 
 pub mod connection;
 pub mod error;
 pub mod frame;
+pub mod invitation;
 pub mod link;
+pub mod message;
 pub mod rotation;
+pub mod scatter;
+pub mod session;
 pub mod suite;
 
-/// One fault of the reference server.
+/// One fault of a reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mutant {
     /// The clause that it breaks, and which of several faults it is: `FRAME-13`,
@@ -40,6 +44,10 @@ const TABLES: &[&[Mutant]] = &[
     connection::MUTANTS,
     rotation::MUTANTS,
     error::MUTANTS,
+    invitation::MUTANTS,
+    session::MUTANTS,
+    message::MUTANTS,
+    scatter::MUTANTS,
 ];
 
 /// Every mutant, in the order of the chapters.

@@ -2,6 +2,7 @@
 
 mod explain;
 mod list;
+mod matrix;
 mod progress;
 mod prove;
 mod run;
@@ -52,7 +53,9 @@ enum Command {
         #[command(flatten)]
         server: ServerOptions,
     },
-    /// Show that every mutant of the reference server is killed by its case.
+    /// Have every named client talk to every other over every named server.
+    Matrix(matrix::MatrixOptions),
+    /// Show that every mutant of the references is killed by its case.
     Prove(ProveOptions),
     /// Be the reference server under test.
     #[command(hide = true)]
@@ -211,6 +214,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Usage> {
         Some(Command::List { format }) => list::list(format == Format::Json),
         Some(Command::Explain { what }) => explain::explain(&what),
         Some(Command::Replay { file, server }) => run::replay(&file, &server).await,
+        Some(Command::Matrix(options)) => matrix::matrix(&options).await,
         Some(Command::Prove(options)) => prove::prove(&options).await,
         Some(Command::Serve { mutant }) => prove::serve(mutant.as_deref()).await,
         Some(Command::Drive { mutant, own }) => prove::drive(mutant.as_deref(), own).await,

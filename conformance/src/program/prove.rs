@@ -1,4 +1,4 @@
-//! `prove`: every mutant of the reference server, each against the case that must see it.
+//! `prove`: every mutant of the references, each against the case that must see it.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -9,12 +9,14 @@ use tokio::task::JoinSet;
 
 use super::progress::Bar;
 use super::{ProveOptions, Usage, jobs, select};
-use crate::case::{Case, Place};
+use crate::case::{Case, Place, Profile};
 use crate::cases;
+use crate::driver::{ClientSource, REFERENCE};
 use crate::mutants::{self, Mutant};
 use crate::outcome::{Exit, Outcome};
 use crate::report::CaseReport;
 use crate::runner::{self, Plan};
+use crate::scene::{self, run::ClientPlan};
 use crate::target::{START_SECONDS, Source};
 use crate::trial::Settings;
 
@@ -72,12 +74,16 @@ async fn baseline_fails(
     bar: &Bar,
     options: &ProveOptions,
 ) -> Vec<CaseReport> {
-    let plan = plan(cases, Source::Embedded, jobs(options.jobs));
-    let ran = runner::run(&plan, &mut ()).await;
-    for case in &ran.cases {
+    let (servers, clients): (Vec<_>, Vec<_>) =
+        cases.into_iter().partition(|case| case.profile() == Profile::Core);
+    let servers = plan(servers, Source::Embedded, jobs(options.jobs));
+    let mut ran = runner::run(&servers, &mut ()).await.cases;
+    let clients = client_plan(clients, ClientSource::Embedded(REFERENCE), jobs(options.jobs));
+    ran.extend(scene::run::run(&clients, &mut ()).await.cases);
+    for case in &ran {
         bar.step(&case.id, None);
     }
-    ran.cases.into_iter().filter(|case| case.outcome != Outcome::Pass).collect()
+    ran.into_iter().filter(|case| case.outcome != Outcome::Pass).collect()
 }
 
 async fn try_all(
@@ -116,10 +122,20 @@ fn show(bar: &Bar, one: &Trialled) {
 }
 
 async fn try_one(mutant: &'static Mutant, case: &'static Case, program: PathBuf) -> Trialled {
-    let words = vec![program.into(), "serve".into(), "--mutant".into(), mutant.id.into()];
+    let within = Duration::from_secs(START_SECONDS);
     let begin = Instant::now();
-    let source = Source::Program { words, within: Duration::from_secs(START_SECONDS) };
-    let ran = runner::run(&plan(vec![case], source, 1), &mut ()).await;
+    let words =
+        |what: &str| vec![program.clone().into(), what.into(), "--mutant".into(), mutant.id.into()];
+    let ran = match case.profile() {
+        Profile::Core => {
+            let source = Source::Program { words: words("serve"), within };
+            runner::run(&plan(vec![case], source, 1), &mut ()).await
+        }
+        Profile::Duplex => {
+            let source = ClientSource::Program { words: words("drive"), within };
+            scene::run::run(&client_plan(vec![case], source, 1), &mut ()).await
+        }
+    };
     let missing = || CaseReport::plain(case.id, case.requirements(), Outcome::Notrun);
     let report = ran
         .cases
@@ -129,11 +145,19 @@ async fn try_one(mutant: &'static Mutant, case: &'static Case, program: PathBuf)
     Trialled { mutant, report, millis: begin.elapsed().as_millis() }
 }
 
-fn plan(cases: Vec<&'static Case>, source: Source, jobs: usize) -> Plan {
+fn settings() -> Arc<Settings> {
     let repro = std::env::temp_dir().join("edgewise-prove");
-    let settings = Settings { seed: SEED, cases: CASES, replay: None, repro };
+    Arc::new(Settings { seed: SEED, cases: CASES, replay: None, repro })
+}
+
+fn plan(cases: Vec<&'static Case>, source: Source, jobs: usize) -> Plan {
     let rerun = format!("edgewise-conformance --seed {SEED}");
-    Plan { cases, source, settings: Arc::new(settings), jobs, tries: 1, traces: false, rerun }
+    Plan { cases, source, settings: settings(), jobs, tries: 1, traces: false, rerun }
+}
+
+fn client_plan(cases: Vec<&'static Case>, source: ClientSource, jobs: usize) -> ClientPlan {
+    let rerun = format!("edgewise-conformance client --seed {SEED}");
+    ClientPlan { cases, source, settings: settings(), jobs, traces: false, rerun }
 }
 
 /// Whether there are cases that prove nothing, told one by one.

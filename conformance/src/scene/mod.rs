@@ -3,7 +3,10 @@
 
 mod folder;
 mod judge;
+mod meet;
+pub mod pair;
 pub mod run;
+mod talk;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,7 +17,6 @@ use edgewise_proto::conformance::v1::command::Kind;
 use edgewise_proto::conformance::v1::event::Kind as Event;
 use edgewise_proto::conformance::v1::{self as driver, ClientClock, ClientStart, NextEvent, ok};
 use edgewise_spec::constants::SPEC_REVISION;
-use edgewise_spec::session::Mode;
 use edgewise_spec::suite::hash;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
@@ -24,13 +26,15 @@ use tokio::task::AbortHandle;
 use crate::case::Case;
 use crate::driver::{Client, ClientSource, Fault, Told};
 use crate::host::Host;
-use crate::peer::person::{Door, Person, SceneClock, Surroundings, Terms};
+use crate::peer::person::{Door, SceneClock, Surroundings};
 use crate::peer::{Trace, What};
 use crate::trial::Settings;
 use crate::verdict::{Stop, Verdict};
 
 use folder::Folder;
 pub use judge::tag_of;
+pub use meet::mode;
+pub use talk::text_of;
 
 /// How long a case waits for what a client owes it.
 pub const PATIENCE: Duration = Duration::from_secs(12);
@@ -349,285 +353,6 @@ impl Scene {
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.settings
-    }
-
-    // ---- meeting -------------------------------------------------------------------------------
-
-    /// The client invites: the invitation's handle and its card.
-    ///
-    /// # Errors
-    /// [`Stop::Fail`] where no card comes.
-    pub async fn client_invites(&mut self, terms: &Terms) -> Result<(Bytes, String), Stop> {
-        let count = terms.servers.iter().max().map_or(0, |place| place + 1);
-        self.servers(count).await?;
-        let mut servers = Vec::new();
-        for place in &terms.servers {
-            servers.push(self.host(*place)?.address.to_string());
-        }
-        let kind = Kind::CreateInvitation(driver::CreateInvitation {
-            servers,
-            mode: mode(terms.mode).into(),
-            link_class: 2,
-            k: 1,
-            carded: u32::try_from(terms.carded).unwrap_or_default(),
-            shown: false,
-            good_hours: terms.hours,
-            name: terms.name.clone(),
-        });
-        let told = self.tell(kind).await?.map_err(|refused| refused.stop("an invitation"))?;
-        let ok::Kind::Invited(invited) = told else {
-            return Err(Stop::fail("Invited", cut(&format!("{told:?}"))));
-        };
-        if !invited.card.is_empty() {
-            return Ok((invited.invitation, invited.card));
-        }
-        let handle = invited.invitation;
-        let made = self.event("InvitationMade", |event| match event {
-            Event::InvitationMade(made) if made.invitation == handle => Some(made.card.clone()),
-            _ => None,
-        });
-        let card = made.await?;
-        Ok((handle, card))
-    }
-
-    /// The client accepts a card: its handle.
-    ///
-    /// # Errors
-    /// [`Stop::Fail`] where it does not.
-    pub async fn client_accepts(&mut self, card: &str) -> Result<Bytes, Stop> {
-        let kind = Kind::AcceptInvitation(driver::AcceptInvitation {
-            card: card.to_owned(),
-            scanned: false,
-            name: "Bob".to_owned(),
-            servers: Vec::new(),
-        });
-        let told = self.tell(kind).await?.map_err(|refused| refused.stop("Accepted"))?;
-        match told {
-            ok::Kind::Accepted(accepted) => Ok(accepted.contact),
-            other => Err(Stop::fail("Accepted", cut(&format!("{other:?}")))),
-        }
-    }
-
-    /// The client is given a text to accept, and may refuse.
-    ///
-    /// # Errors
-    /// [`Stop::Harness`] on a fault of the driver.
-    pub async fn try_accepts(&self, card: &str) -> Result<Told, Stop> {
-        let accept = driver::AcceptInvitation { card: card.to_owned(), ..Default::default() };
-        self.tell(Kind::AcceptInvitation(accept)).await
-    }
-
-    /// A person of the scene invites.
-    ///
-    /// # Errors
-    /// [`Stop`] of a link.
-    pub async fn person_invites(&mut self, terms: &Terms) -> Result<(Person, String), Stop> {
-        let count = terms.servers.iter().max().map_or(0, |place| place + 1);
-        self.servers(count).await?;
-        let seed = self.seed32();
-        Person::invite(self.around(), seed, terms).await
-    }
-
-    /// A person invites, the client accepts, and both have heard one another.
-    ///
-    /// # Errors
-    /// [`Stop::Fail`] where they do not meet.
-    pub async fn meet_inviting(&mut self, terms: &Terms) -> Result<(Person, Bytes), Stop> {
-        let (mut person, card) = self.person_invites(terms).await?;
-        let contact = self.client_accepts(&card).await?;
-        person.meet().await?;
-        person.answer().await?;
-        let contact = self.ready(Some(&contact)).await?;
-        Ok((person, contact))
-    }
-
-    /// The client invites, a person accepts, and both have heard one another.
-    ///
-    /// # Errors
-    /// [`Stop::Fail`] where they do not meet.
-    pub async fn meet_claiming(&mut self, terms: &Terms) -> Result<(Person, Bytes), Stop> {
-        let (_, card) = self.client_invites(terms).await?;
-        let seed = self.seed32();
-        let (mut person, _) = Person::accept(self.around(), seed, &card).await?;
-        let contact = self.ready(None).await?;
-        person.cell("an answer to the hello (SESSION-35)", PATIENCE).await?;
-        Ok((person, contact))
-    }
-
-    /// The contact that has become ready; of an acceptance, if it is named.
-    ///
-    /// # Errors
-    /// [`Stop::Fail`] where none does.
-    pub async fn ready(&self, accepted: Option<&Bytes>) -> Result<Bytes, Stop> {
-        let found = self.event("ContactReady", |event| match event {
-            Event::ContactReady(ready) => (accepted.is_none() || accepted == Some(&ready.contact))
-                .then(|| ready.contact.clone()),
-            _ => None,
-        });
-        found.await
-    }
-
-    // ---- talking -------------------------------------------------------------------------------
-
-    /// The client says something.
-    ///
-    /// # Errors
-    /// [`Stop::Fail`] where it refuses.
-    pub async fn client_says(
-        &self,
-        contact: &Bytes,
-        content: driver::content::Kind,
-    ) -> Result<driver::Sent, Stop> {
-        let content = Some(driver::Content { kind: Some(content) });
-        let send = driver::SendMessage { contact: contact.clone(), content };
-        let told = self.tell(Kind::SendMessage(send)).await?;
-        match told.map_err(|refused| refused.stop("Sent"))? {
-            ok::Kind::Sent(sent) => Ok(sent),
-            other => Err(Stop::fail("Sent", cut(&format!("{other:?}")))),
-        }
-    }
-
-    /// The client is told to say something, and may refuse.
-    ///
-    /// # Errors
-    /// [`Stop::Harness`] on a fault of the driver.
-    pub async fn try_says(
-        &self,
-        contact: &Bytes,
-        content: driver::content::Kind,
-    ) -> Result<Told, Stop> {
-        let content = Some(driver::Content { kind: Some(content) });
-        let send = driver::SendMessage { contact: contact.clone(), content };
-        self.tell(Kind::SendMessage(send)).await
-    }
-
-    /// The client says a text.
-    ///
-    /// # Errors
-    /// As [`client_says`](Self::client_says).
-    pub async fn client_texts(&self, contact: &Bytes, text: &str) -> Result<driver::Sent, Stop> {
-        self.client_says(contact, driver::content::Kind::Text(text.to_owned())).await
-    }
-
-    /// The next received message that the client shows.
-    ///
-    /// # Errors
-    /// [`Stop::Fail`] where it shows none.
-    pub async fn shown(&self, contact: &Bytes, expected: &str) -> Result<driver::Entry, Stop> {
-        let found = self.event(expected, |event| match event {
-            Event::Shown(shown) if shown.contact == *contact => {
-                shown.entry.clone().filter(|entry| !entry.own)
-            }
-            _ => None,
-        });
-        found.await
-    }
-
-    /// The next received message that the client shows, which is this text.
-    ///
-    /// # Errors
-    /// [`Stop::Fail`] on another, or none.
-    pub async fn shows(&self, contact: &Bytes, text: &str) -> Result<driver::Entry, Stop> {
-        let expected = format!("the text {text:?} shown");
-        let entry = self.shown(contact, &expected).await?;
-        if text_of(&entry) == Some(text) {
-            return Ok(entry);
-        }
-        Err(Stop::fail(expected, cut(&format!("{entry:?}"))))
-    }
-
-    /// Waits until the client shows this text; what it shows before is passed over.
-    ///
-    /// # Errors
-    /// [`Stop::Fail`] where it does not.
-    pub async fn shown_text(&self, contact: &Bytes, text: &str) -> Result<driver::Entry, Stop> {
-        let expected = format!("the text {text:?} shown");
-        let found = self.event(&expected, |event| match event {
-            Event::Shown(shown) if shown.contact == *contact => {
-                shown.entry.clone().filter(|entry| !entry.own && text_of(entry) == Some(text))
-            }
-            _ => None,
-        });
-        found.await
-    }
-
-    /// Expects that the client shows nothing more of a contact for a while.
-    ///
-    /// # Errors
-    /// [`Stop::Fail`] with what it shows.
-    pub async fn shows_nothing(&self, contact: &Bytes, why: &str) -> Verdict {
-        self.no_event(&format!("nothing shown: {why}"), |event| {
-            matches!(event, Event::Shown(shown) if shown.contact == *contact
-                && shown.entry.as_ref().is_some_and(|entry| !entry.own))
-        })
-        .await
-    }
-
-    /// The safety number that the client shows.
-    ///
-    /// # Errors
-    /// [`Stop::Fail`] where it shows none.
-    pub async fn safety_number(&self, contact: &Bytes) -> Result<String, Stop> {
-        let get = driver::GetSafetyNumber { contact: contact.clone() };
-        let told = self.tell(Kind::GetSafetyNumber(get)).await?;
-        match told.map_err(|refused| refused.stop("SafetyNumber"))? {
-            ok::Kind::SafetyNumber(safety) => Ok(safety.number),
-            other => Err(Stop::fail("SafetyNumber", cut(&format!("{other:?}")))),
-        }
-    }
-
-    /// Waits until the received texts of a history are these, and that it stays so.
-    ///
-    /// # Errors
-    /// [`Stop::Fail`] where it does not come to that.
-    pub async fn until_history(&self, contact: &Bytes, texts: &[String]) -> Verdict {
-        let end = Instant::now() + PATIENCE;
-        loop {
-            let entries = self.history(contact).await?;
-            let said: Vec<String> = entries
-                .iter()
-                .filter(|entry| !entry.own)
-                .filter_map(|entry| text_of(entry).map(str::to_owned))
-                .collect();
-            if said == texts {
-                return Ok(());
-            }
-            if Instant::now() >= end || said.len() > texts.len() {
-                return Err(Stop::fail(format!("the history {texts:?}"), format!("{said:?}")));
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-
-    /// What the user sees of a contact.
-    ///
-    /// # Errors
-    /// [`Stop::Fail`] where the client refuses.
-    pub async fn history(&self, contact: &Bytes) -> Result<Vec<driver::Entry>, Stop> {
-        let get = driver::GetHistory { contact: contact.clone() };
-        let told = self.tell(Kind::GetHistory(get)).await?;
-        match told.map_err(|refused| refused.stop("History"))? {
-            ok::Kind::History(history) => Ok(history.entries),
-            other => Err(Stop::fail("History", cut(&format!("{other:?}")))),
-        }
-    }
-}
-
-/// The text of an entry that is one.
-#[must_use]
-pub fn text_of(entry: &driver::Entry) -> Option<&str> {
-    match entry.content.as_ref()?.kind.as_ref()? {
-        driver::content::Kind::Text(text) => Some(text),
-        _ => None,
-    }
-}
-
-/// A session's mode as a command has it.
-#[must_use]
-pub const fn mode(mode: Mode) -> driver::SessionMode {
-    match mode {
-        Mode::Deniable => driver::SessionMode::Deniable,
-        Mode::Attested => driver::SessionMode::Attested,
     }
 }
 

@@ -8,6 +8,7 @@
 )]
 
 mod house;
+mod own;
 mod plug;
 mod run;
 mod trace;

@@ -36,9 +36,8 @@ async fn unknown(scene: &mut Scene) -> Verdict {
     let entry = scene.shown(&contact, "a message of an unknown type (MESSAGE-18)").await?;
     let marked = entry.marks.as_ref().is_some_and(|marks| marks.unknown);
     ensure!(marked, "a mark that its type is not known", "{entry:?}");
-    let number = entry.number;
     let history = scene.history(&contact).await?;
-    let kept = history.iter().any(|entry| entry.number == number && !entry.own);
+    let kept = history.iter().any(|kept| kept.id == entry.id);
     ensure!(kept, "it in the history", "it is not");
     person.say_text("and on").await?;
     let next = scene.shows(&contact, "and on").await?;
@@ -70,25 +69,24 @@ async fn unreadable(scene: &mut Scene) -> Verdict {
 async fn marks_of(
     scene: &Scene,
     contact: &bytes::Bytes,
-    number: u32,
-    own: bool,
+    id: &bytes::Bytes,
 ) -> Result<driver::Marks, Stop> {
     let entries = scene.history(contact).await?;
-    let found = entries.into_iter().find(|entry| entry.number == number && entry.own == own);
-    let found = found.ok_or_else(|| Stop::fail(format!("number {number} kept"), "it is gone"))?;
+    let found = entries.into_iter().find(|entry| entry.id == *id);
+    let found = found.ok_or_else(|| Stop::fail("the message kept in the history", "it is gone"))?;
     Ok(found.marks.unwrap_or_default())
 }
 
 async fn until(
     scene: &Scene,
     contact: &bytes::Bytes,
-    number: u32,
+    id: &bytes::Bytes,
     expected: &str,
     wanted: impl Fn(&driver::Marks) -> bool,
 ) -> Verdict {
     let end = Instant::now() + PATIENCE;
     loop {
-        let marks = marks_of(scene, contact, number, false).await?;
+        let marks = marks_of(scene, contact, id).await?;
         if wanted(&marks) {
             return Ok(());
         }
@@ -109,9 +107,9 @@ async fn edit_and_delete(scene: &mut Scene) -> Verdict {
     let entry = scene.shows(&contact, "a tpyo").await?;
     person.say(&Content::Edit { id: composed.id, text: "a typo".into() }).await?;
     let edited = |marks: &driver::Marks| marks.edited == "a typo";
-    until(scene, &contact, entry.number, "the text edited", edited).await?;
+    until(scene, &contact, &entry.id, "the text edited", edited).await?;
     person.say(&Content::Delete { id: composed.id }).await?;
-    until(scene, &contact, entry.number, "the text withdrawn", |marks| marks.deleted).await
+    until(scene, &contact, &entry.id, "the text withdrawn", |marks| marks.deleted).await
 }
 
 /// The other cannot change or withdraw what this end has said.
@@ -120,12 +118,11 @@ async fn meddling(scene: &mut Scene) -> Verdict {
     let sent = scene.client_texts(&contact, "my own words").await?;
     let message = person.message("a text").await?;
     let id = message.header.id;
-    let number = if sent.number == 0 { id.number() } else { sent.number };
     person.say(&Content::Edit { id, text: "put into your mouth".into() }).await?;
     person.say(&Content::Delete { id }).await?;
     person.say_text("well?").await?;
     scene.shown_text(&contact, "well?").await?;
-    let marks = marks_of(scene, &contact, number, true).await?;
+    let marks = marks_of(scene, &contact, &sent.id).await?;
     let untouched = marks.edited.is_empty() && !marks.deleted;
     ensure!(untouched, "an own message as it was (MESSAGE-20)", "{marks:?}");
     Ok(())
@@ -148,9 +145,9 @@ async fn reply_and_reaction(scene: &mut Scene) -> Verdict {
     let mine = Reference { whose: Whose::Mine, id: composed.id };
     person.say(&Content::Reaction { to: mine, given: true, with: "+1".into() }).await?;
     let reacted = |marks: &driver::Marks| marks.reactions.iter().any(|it| it == "+1");
-    until(scene, &contact, entry.number, "a reaction", reacted).await?;
+    until(scene, &contact, &entry.id, "a reaction", reacted).await?;
     person.say(&Content::Reaction { to: mine, given: false, with: "+1".into() }).await?;
-    until(scene, &contact, entry.number, "no reaction", |marks| !reacted(marks)).await
+    until(scene, &contact, &entry.id, "no reaction", |marks| !reacted(marks)).await
 }
 
 async fn receipts(person: &mut Person, within: std::time::Duration) -> Result<Vec<Receipt>, Stop> {
@@ -216,7 +213,7 @@ async fn no_reading(scene: &mut Scene) -> Verdict {
     let (mut person, contact) = scene.meet_inviting(&Terms::default()).await?;
     person.say_text("read me").await?;
     let entry = scene.shows(&contact, "read me").await?;
-    let read = driver::MarkRead { contact: contact.clone(), number: entry.number };
+    let read = driver::MarkRead { contact: contact.clone(), id: entry.id };
     scene.done(Kind::MarkRead(read.clone()), "marked as read").await?;
     let found = receipts(&mut person, 2 * QUIET).await?;
     let reading = found.iter().any(|receipt| receipt.seen == Seen::Read);
@@ -225,7 +222,7 @@ async fn no_reading(scene: &mut Scene) -> Verdict {
     scene.done(Kind::SetReceipts(choose), "receipts of reading chosen").await?;
     person.say_text("and me").await?;
     let entry = scene.shows(&contact, "and me").await?;
-    let read = driver::MarkRead { contact: contact.clone(), number: entry.number };
+    let read = driver::MarkRead { contact: contact.clone(), id: entry.id };
     scene.done(Kind::MarkRead(read), "marked as read").await?;
     let end = Instant::now() + PATIENCE;
     while Instant::now() < end {
@@ -267,11 +264,7 @@ async fn proof(scene: &mut Scene) -> Verdict {
     let (mut person, contact) = scene.meet_inviting(&terms).await?;
     person.say_text("in writing").await?;
     let entry = scene.shows(&contact, "in writing").await?;
-    let export = driver::ExportProof {
-        contact: contact.clone(),
-        theirs: vec![entry.number],
-        own: Vec::new(),
-    };
+    let export = driver::ExportProof { contact: contact.clone(), ids: vec![entry.id] };
     let told = scene.tell(Kind::ExportProof(export)).await?;
     let bytes = match told.map_err(|refused| refused.stop("a proof"))? {
         driver::ok::Kind::Exported(exported) => exported.bytes,

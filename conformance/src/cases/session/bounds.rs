@@ -36,13 +36,12 @@ async fn unacknowledged(scene: &mut Scene) -> Verdict {
     let most = usize::try_from(UNACKED_MAX - ANSWER_RESERVE).unwrap_or_default();
     for number in 0..=most {
         scene.client_texts(&contact, &format!("text {number}")).await?;
+        // The server's quota is not what is to stop the client.
+        if number % 32 == 0 {
+            while person.listen(QUIET / 16).await?.is_some() {}
+        }
     }
-    let mut heard = 0;
-    let end = Instant::now() + PATIENCE;
-    while let Some(news) = person.listen(QUIET).await? {
-        heard += usize::from(matches!(news, Heard::Cell { .. }));
-        ensure!(Instant::now() < end, "an end of what is sent", "more and more");
-    }
+    while person.listen(QUIET).await?.is_some() {}
     let sent = cells(&scene.host(0)?.record());
     // The hello, which came before, was acknowledged.
     ensure!(sent <= most + 1, format!("at most {most} cells beyond the last ack"), "{sent}");
@@ -70,9 +69,6 @@ async fn unacknowledged(scene: &mut Scene) -> Verdict {
             {
                 return Ok(());
             }
-        }
-        if heard > 2 * most {
-            break;
         }
     }
     Err(Stop::fail("what waited, once an ack has come", "nothing"))

@@ -1,0 +1,8 @@
+//! Mutants of the chapter scatter: of a client.
+
+use super::Mutant;
+use crate::kills;
+
+/// All of them.
+pub const MUTANTS: &[Mutant] =
+    &[kills!("SCATTER-9", "scatter/window"), kills!("SCATTER-13", "scatter/blame")];

@@ -1,0 +1,72 @@
+//! The suite against itself: its own client passes, and each of its flaws is seen.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use edgewise_conformance::case::Profile;
+use edgewise_conformance::cases;
+use edgewise_conformance::driver::own::{self, Flaw};
+use edgewise_conformance::driver::{ClientSource, REFERENCE, Starter};
+use edgewise_conformance::outcome::Outcome;
+use edgewise_conformance::report::CaseReport;
+use edgewise_conformance::scene::run::{ClientPlan, run};
+use edgewise_conformance::trial::Settings;
+
+/// What came of some cases with a client of this process.
+pub fn reports(starter: Starter, ids: &[&str]) -> Vec<CaseReport> {
+    let repro = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("repro");
+    let settings = Settings { seed: 7, cases: 8, replay: None, repro };
+    let plan = ClientPlan {
+        cases: ids.iter().map(|id| cases::find(id).expect(id)).collect(),
+        source: ClientSource::Embedded(starter),
+        settings: Arc::new(settings),
+        jobs: 4,
+        traces: false,
+        rerun: "edgewise-conformance client --own --seed 7".to_owned(),
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let ran = runtime.block_on(run(&plan, &mut ()));
+    runtime.shutdown_background();
+    ran.cases
+}
+
+/// Each flaw, and the case that sees it.
+const SEEN: &[(Flaw, Starter, &str)] = &[
+    (Flaw::SealsTwice, own::start::<{ Flaw::SealsTwice as u8 }>, "session/as-claimer"),
+    (Flaw::Clear, own::start::<{ Flaw::Clear as u8 }>, "session/as-inviter"),
+    (Flaw::Silent, own::start::<{ Flaw::Silent as u8 }>, "session/answer"),
+    (Flaw::Repeats, own::start::<{ Flaw::Repeats as u8 }>, "message/duplicate"),
+    (Flaw::NoGaps, own::start::<{ Flaw::NoGaps as u8 }>, "message/gap"),
+    (Flaw::Meddles, own::start::<{ Flaw::Meddles as u8 }>, "message/meddling"),
+];
+
+#[test]
+fn a_client_of_the_specifications_words_passes() {
+    let ids: Vec<&str> = SEEN.iter().map(|(_, _, id)| *id).collect();
+    let more = ["session/attested", "invitation/claim-order", "scatter/bad-part"];
+    let ids = [ids, more.to_vec()].concat();
+    for report in reports(own::start::<{ Flaw::None as u8 }>, &ids) {
+        assert_eq!(report.outcome, Outcome::Pass, "{report:#?}");
+    }
+}
+
+/// The reference client passes every case, and every case of the tables is emitted.
+#[test]
+fn the_reference_client_conforms() {
+    let ids: Vec<&str> = cases::of(Profile::Duplex).map(|case| case.id).collect();
+    let reports = reports(REFERENCE, &ids);
+    for report in &reports {
+        assert_eq!(report.outcome, Outcome::Pass, "{report:#?}");
+    }
+    let emitted: Vec<&str> = reports.iter().map(|report| report.id.as_str()).collect();
+    assert_eq!(emitted, ids);
+}
+
+#[test]
+fn every_flaw_is_seen() {
+    for (flaw, starter, id) in SEEN {
+        for report in reports(*starter, &[id]) {
+            assert_eq!(report.outcome, Outcome::Fail, "{flaw:?}: {report:#?}");
+        }
+    }
+}
