@@ -36,7 +36,7 @@ impl Judged {
             |profile: Profile| options.profile.as_deref().is_none_or(|name| name == profile.name());
         Self {
             server: wanted(Profile::Core).then_some(Source::Embedded),
-            client: wanted(Profile::Duplex).then(|| ClientSource::Embedded(REFERENCE)),
+            client: wanted(Profile::Duplex).then_some(ClientSource::Embedded(REFERENCE)),
             rerun: "edgewise-conformance".to_owned(),
         }
     }

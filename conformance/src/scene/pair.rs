@@ -114,10 +114,10 @@ pub async fn converse(
     meet(&mut one, &mut other, server).await?;
     let mut rng = ChaCha20Rng::from_seed(hash(&[&seed.to_be_bytes(), b"pair"]));
     for number in 0..count {
-        let first = rng.next_u32() % 2 == 0;
+        let first = rng.next_u32().is_multiple_of(2);
         let speaker = if first { &mut one } else { &mut other };
         speaker.say(format!("text {number} of the {}", speaker.name)).await?;
-        if rng.next_u32() % 4 == 0 {
+        if rng.next_u32().is_multiple_of(4) {
             one.turn().await?;
             other.turn().await?;
         }

@@ -125,10 +125,13 @@ async fn conflict_last(scene: &mut Scene) -> Verdict {
     conflict(scene, &card).await
 }
 
+/// An operation, whether the client is killed behind it, and its name.
+type Point = (fn(&Op) -> bool, bool, &'static str);
+
 /// Killed when it claims, and when its first part leaves: after the restart it joins all the same,
 /// with the keys that it had.
 async fn killed_joining(scene: &mut Scene) -> Verdict {
-    let points: [(fn(&Op) -> bool, bool, &str); 3] = [
+    let points: [Point; 3] = [
         (|op| matches!(op, Op::Claim(_)), true, "a Claim"),
         (|op| matches!(op, Op::Send { .. }), false, "a Send"),
         (|op| matches!(op, Op::Send { .. }), true, "a Send"),

@@ -14,6 +14,7 @@ pub const CASES: &[Case] = &[
     driven!("message/gap", [MESSAGE_12], gap),
     driven!("message/fork", [MESSAGE_13], fork),
     driven!("message/two-of-one-number", [MESSAGE_14], two_of_one_number),
+    driven!("message/fork-told-once", [MESSAGE_34], fork_told_once),
     driven!("message/duplicate", [MESSAGE_15], duplicate),
     driven!("message/disagreement", [MESSAGE_17], disagreement),
     driven!("message/received", [MESSAGE_17], received),
@@ -75,6 +76,23 @@ async fn two_of_one_number(scene: &mut Scene) -> Verdict {
     let entry = scene.shows(&contact, "the second").await?;
     ensure!(entry.marks.is_some_and(|marks| marks.fork), "a fork marked (MESSAGE-14)", "none");
     Ok(())
+}
+
+/// The second of two messages of one number is shown once, however often it comes.
+async fn fork_told_once(scene: &mut Scene) -> Verdict {
+    let (mut person, contact) = scene.meet_inviting(&Terms::default()).await?;
+    let kept = person.composer.clone();
+    person.say_text("the first").await?;
+    scene.shows(&contact, "the first").await?;
+    person.composer = kept;
+    let second = person.compose(&Content::Text("the second".to_owned()))?;
+    for _ in 0..3 {
+        for cell in person.seal_all(&second.bodies)? {
+            person.hand_in(&cell).await?;
+        }
+    }
+    scene.shows(&contact, "the second").await?;
+    scene.shows_nothing(&contact, "the fork was told (MESSAGE-34)").await
 }
 
 /// The same message in a new cell is not shown again.

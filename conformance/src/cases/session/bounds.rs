@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Instant;
 
-use edgewise_spec::constants::{ANSWER_RESERVE, UNACKED_MAX};
+use edgewise_spec::constants::{ANSWER_RESERVE, MOVE_RESERVE, UNACKED_MAX};
 
 use crate::case::{Case, driven};
 use crate::ensure;
@@ -16,7 +16,7 @@ use crate::verdict::{Stop, Verdict};
 pub const CASES: &[Case] = &[
     driven!(
         "session/unacknowledged",
-        [SESSION_31, SESSION_32, SESSION_37, SESSION_38],
+        [SESSION_31, SESSION_32, SESSION_37, SESSION_38, SESSION_43],
         unacknowledged,
         needs Clock
     ),
@@ -33,7 +33,7 @@ fn cells(record: &Record) -> usize {
 /// and then, and goes on once it hears an ack; nothing of what its user said is lost.
 async fn unacknowledged(scene: &mut Scene) -> Verdict {
     let (mut person, contact) = scene.meet_inviting(&Terms::default()).await?;
-    let most = usize::try_from(UNACKED_MAX - ANSWER_RESERVE).unwrap_or_default();
+    let most = usize::try_from(UNACKED_MAX - ANSWER_RESERVE - MOVE_RESERVE).unwrap_or_default();
     for number in 0..=most {
         scene.client_texts(&contact, &format!("text {number}")).await?;
         // The server's quota is not what is to stop the client.
