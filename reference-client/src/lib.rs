@@ -11,9 +11,15 @@
 
 mod attachment;
 mod carrier;
+#[cfg(feature = "program")]
+pub mod cli;
 mod client;
 mod clock;
 mod connect;
+#[cfg(feature = "program")]
+mod daemon;
+#[cfg(feature = "program")]
+pub mod demo;
 pub mod driver;
 mod ends;
 mod error;
@@ -23,6 +29,8 @@ mod pipeline;
 mod recipient;
 mod sender;
 pub mod store;
+#[cfg(feature = "program")]
+mod tui;
 
 pub use attachment::{Attachment, ConnectionEvent};
 pub use carrier::Io;

@@ -1,5 +1,6 @@
-//! The client against the specification's server role, over HTTP/2 in this process; and its store.
+//! The client against the specification's server role, over HTTP/2 in this process; its store, and the program.
 
+#![cfg(feature = "program")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -11,5 +12,6 @@
 mod end;
 mod link;
 mod messenger;
+mod program;
 mod server;
 mod store;

@@ -1,0 +1,153 @@
+//! What is right and what is wrong, and what to do about it.
+
+use std::time::Duration;
+
+use super::super::failure::Failure;
+use super::super::outcome::{Finding, Outcome};
+use super::{Desk, Seen};
+use crate::client::{Client, ClientOptions};
+use crate::messenger::{ContactView, Reach, ServerView};
+use edgewise_spec::frame::Class;
+
+/// No clock of a machine that runs this program is before it: 2026-01-01.
+const NOT_BEFORE_SECONDS: u64 = 1_767_225_600;
+
+impl Desk {
+    pub(super) async fn doctor(&self, seconds: u64) -> Result<Outcome, Failure> {
+        let mut findings = vec![self.folder_found(), clock_found()];
+        let profiles = self.messenger.profiles().await?;
+        let mut links = tokio::task::JoinSet::new();
+        for profile in &profiles {
+            let servers = self.messenger.servers(profile.id).await?;
+            if servers.is_empty() {
+                findings.push(wrong(
+                    format!("servers of {}", super::super::plain::line(&profile.name)),
+                    "there are none".to_owned(),
+                    "add one: edgewise servers add ADDRESS",
+                ));
+            }
+            for server in servers {
+                links.spawn(server_found(server, seconds));
+            }
+        }
+        let mut servers = links.join_all().await;
+        servers.sort_by(|a, b| a.what.cmp(&b.what));
+        servers.dedup();
+        findings.extend(servers);
+        findings.extend(self.contacts_found(seconds).await?);
+        let healthy = findings.iter().all(|finding| finding.good);
+        Ok(Outcome::Findings { healthy, findings })
+    }
+
+    fn folder_found(&self) -> Finding {
+        let what = format!("folder {}", self.folder.path().display());
+        if let Err(failure) = self.folder.check() {
+            return wrong(what, failure.message, "");
+        }
+        match self.folder.open_to_others().first() {
+            None => good(what, "for its owner alone; the store opens and is whole"),
+            Some((path, mode)) => wrong(
+                what,
+                format!("{} has mode {mode:04o}", path.display()),
+                &format!("run: chmod 600 {}", path.display()),
+            ),
+        }
+    }
+
+    /// Contacts whose connections are not up once they have had time for it.
+    async fn contacts_found(&self, seconds: u64) -> Result<Vec<Finding>, Failure> {
+        let mut watch = self.watch(Some(seconds));
+        loop {
+            let mut contacts = Vec::new();
+            for profile in self.messenger.profiles().await? {
+                contacts.extend(self.messenger.contacts(profile.id).await?);
+            }
+            let found: Vec<_> = contacts.iter().map(contact_found).collect();
+            if found.iter().all(|finding| finding.good) {
+                return Ok(found);
+            }
+            if let Seen::Late = watch.next().await {
+                return Ok(found);
+            }
+        }
+    }
+}
+
+fn clock_found() -> Finding {
+    let now = crate::clock::Clock::default().now();
+    let time = super::super::shape::time(now);
+    if now.seconds() < NOT_BEFORE_SECONDS {
+        return wrong("clock".to_owned(), format!("it says {time}"), "set this machine's clock");
+    }
+    good("clock".to_owned(), &format!("it says {time}; servers judge it too"))
+}
+
+async fn server_found(server: ServerView, seconds: u64) -> Finding {
+    let what = format!("server {}", server.address);
+    let limit = Duration::from_secs(seconds);
+    let options = ClientOptions {
+        connect_timeout: limit,
+        handshake_timeout: limit,
+        ..ClientOptions::default()
+    };
+    let client = Client::new(options);
+    let description = match client.describe(&server.address).await {
+        Ok(description) => description,
+        Err(error) => {
+            return wrong(
+                what,
+                error.to_string(),
+                "check the address and the network, or use another server",
+            );
+        }
+    };
+    if description.access_required && !server.password {
+        return wrong(
+            what,
+            "it asks for a password before it makes connections, and none is stored".to_owned(),
+            "remove it and add it again with --password",
+        );
+    }
+    match client.open(&server.address, Class::Medium).await {
+        Ok(link) => {
+            link.close().await;
+            good(what, "describes itself, and a link opens")
+        }
+        Err(error) => wrong(what, error.to_string(), "try again later, or use another server"),
+    }
+}
+
+fn contact_found(contact: &ContactView) -> Finding {
+    let what = format!("contact {}", super::super::plain::line(&contact.name));
+    let down = contact.connections.iter().filter(|connection| !connection.up).count();
+    let bad: u32 = contact.connections.iter().map(|connection| connection.bad).sum();
+    match contact.reach {
+        Reach::Lost => wrong(
+            what,
+            "every connection is gone".to_owned(),
+            "exchange an invitation again: edgewise invite --for NAME",
+        ),
+        _ if bad > 0 => wrong(
+            what,
+            format!("{bad} parts were altered on their way"),
+            "move to another server: edgewise move NAME",
+        ),
+        _ if contact.blocked => good(what, "blocked"),
+        _ if down > 0 => wrong(
+            what,
+            format!("{down} of {} connections are not up", contact.connections.len()),
+            "see what is said of their servers; what is said waits, and is not lost",
+        ),
+        Reach::Joining => good(what, "its invitation is being claimed"),
+        Reach::Waiting => good(what, "waits for their first answer"),
+        Reach::Ready => good(what, "every connection is up"),
+    }
+}
+
+fn good(what: String, found: &str) -> Finding {
+    Finding { good: true, what, found: found.to_owned(), advice: String::new() }
+}
+
+fn wrong(what: String, found: String, advice: &str) -> Finding {
+    Finding { good: false, what, found, advice: advice.to_owned() }
+}
