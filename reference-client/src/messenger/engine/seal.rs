@@ -32,8 +32,28 @@ impl Turn<'_, '_> {
         let talk = self.state.talks.get_mut(&id).ok_or_else(unknown)?;
         talk.queue.push_back(Queued { position, bodies });
         self.seal_queue(id)?;
+        if matches!(content, Content::Move { .. } | Content::Moved { .. }) {
+            self.seal_move(id, position)?;
+        }
         self.store_talk(id)?;
         Ok(position)
+    }
+
+    /// SESSION-43: a move and its answer do not wait behind what there is no room for, since that
+    /// may be waiting for them.
+    fn seal_move(&mut self, id: SessionId, position: Position) -> Result<()> {
+        let Some(talk) = self.state.talks.get(&id) else { return Ok(()) };
+        let last = talk.queue.back().filter(|queued| queued.position == position);
+        let Some(bodies) = last.and_then(|queued| queued.bodies.clone()) else { return Ok(()) };
+        if talk.sender.is_some()
+            && self.seal_bodies(id, &bodies, Purpose::Move, Some(position))? == bodies.len()
+        {
+            if let Some(talk) = self.state.talks.get_mut(&id) {
+                talk.queue.pop_back();
+            }
+            self.moving_sealed(id)?;
+        }
+        Ok(())
     }
 
     fn record_of(&self, session: SessionId, composed: Composed) -> Message {

@@ -74,7 +74,12 @@ impl Turn<'_, '_> {
             self.notice(contact, &text)?;
         }
         self.tx.expire_pieces(id, hour)?;
-        if changed { self.store_talk(id) } else { Ok(()) }
+        if !changed {
+            return Ok(());
+        }
+        self.store_talk(id)?;
+        // ROTATION-25: a connection that was left is waited for no longer than its cells open.
+        self.moving_opened(id)
     }
 
     /// INVITATION-30: an invitation whose time is over ends once every connection of it was seen

@@ -2,8 +2,9 @@
 
 use std::slice;
 
-use edgewise_client::messenger::Invite;
+use edgewise_client::messenger::{Invite, Said};
 use edgewise_client::store::Direction;
+use edgewise_spec::constants::UNACKED_MAX;
 use edgewise_spec::link::IdentityKey;
 
 use super::{LONG, Person, two};
@@ -64,4 +65,41 @@ async fn a_connection_moves_while_people_talk() {
     assert_eq!(bob.text().await, "after");
     bob.say(anns, "after").await;
     assert_eq!(ann.text().await, "after");
+}
+
+/// SESSION-43: the contact's only server is dead, and all that may be said without an answer is
+/// said. The move away from it is answered all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dead_server_is_left_with_no_room_to_say_anything() {
+    let old = TestServer::start(Config::default()).await;
+    let identity = IdentityKey::from_seed(&[8; 32]);
+    let new = TestServer::start_as(&identity, Config::default()).await;
+    let ((ann, bobs), (mut bob, anns)) =
+        two(slice::from_ref(&old.address), Invite::default()).await;
+    ann.say(bobs, "before").await;
+    assert_eq!(bob.text().await, "before");
+    // What Bob says goes over the new server, what Ann says over the old one.
+    let to = Some(new.address.clone());
+    let there = new.address.fingerprint;
+    ann.messenger.move_connection(bobs, 0, to.clone()).await.unwrap();
+    while receives_from(&ann, bobs).await != [there] {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    drop(old);
+    let count = UNACKED_MAX + 8;
+    for n in 0..count {
+        ann.say(bobs, &format!("text {n}")).await;
+    }
+    bob.messenger.move_connection(anns, 0, to).await.unwrap();
+    let last = format!("text {}", count - 1);
+    // The answer overtakes what waits on the dead server, and so shows that something is missing.
+    let heard = async {
+        loop {
+            if matches!(bob.message().await.1.said, Said::Text(text) if text == last) {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(LONG, heard).await.expect("what waited for room is said");
+    assert!(receives_from(&bob, anns).await.contains(&there));
 }
