@@ -6,12 +6,10 @@ use crate::kills;
 /// All of them.
 pub const MUTANTS: &[Mutant] = &[
     kills!("MESSAGE-4", "message/pieces"),
-    kills!("MESSAGE-7", "message/pieces-differ"),
     kills!("MESSAGE-8", "message/pieces-given-up"),
     kills!("MESSAGE-12", "message/gap"),
     kills!("MESSAGE-13", "message/fork"),
     kills!("MESSAGE-14", "message/two-of-one-number"),
-    kills!("MESSAGE-15", "message/duplicate"),
     kills!("MESSAGE-16", "message/hello-first"),
     kills!("MESSAGE-17", "message/disagreement"),
     kills!("MESSAGE-25", "message/before-hello"),

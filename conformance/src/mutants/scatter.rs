@@ -4,5 +4,4 @@ use super::Mutant;
 use crate::kills;
 
 /// All of them.
-pub const MUTANTS: &[Mutant] =
-    &[kills!("SCATTER-9", "scatter/window"), kills!("SCATTER-13", "scatter/blame")];
+pub const MUTANTS: &[Mutant] = &[kills!("SCATTER-13", "scatter/blame")];

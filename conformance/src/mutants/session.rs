@@ -11,7 +11,6 @@ pub const MUTANTS: &[Mutant] = &[
     kills!("SESSION-27", "session/step-with-next"),
     kills!("SESSION-28", "session/no-step-for-answers"),
     kills!("SESSION-30", "session/ack"),
-    kills!("SESSION-31", "session/unacknowledged"),
     kills!("SESSION-33", "session/answer-due"),
     kills!("SESSION-35", "session/answer"),
     kills!("SESSION-36", "session/hello-again"),
