@@ -16,6 +16,7 @@ mod report;
 mod role;
 mod server;
 mod stalled_links;
+mod talk;
 mod throughput;
 
 use clap::{Parser, Subcommand};
@@ -46,6 +47,8 @@ enum Command {
     IdleLinks(idle_links::Options),
     /// A thousand links whose peer stopped reading: resident memory of the server for each.
     StalledLinks(stalled_links::Options),
+    /// Two people over a server with TLS: milliseconds from a text typed to a text shown.
+    Talk(talk::Options),
     /// One of the processes of a measurement.
     #[command(hide = true)]
     As { role: String },
@@ -75,6 +78,7 @@ fn run(arguments: Arguments) -> Result<bool, Failure> {
         Command::IdleConnections(options) => idle_connections::measure(&options)?,
         Command::IdleLinks(options) => idle_links::measure(&options)?,
         Command::StalledLinks(options) => stalled_links::measure(&options)?,
+        Command::Talk(options) => talk::measure(&options)?,
     };
     report.print()?;
     if let Some(path) = arguments.json {
