@@ -176,10 +176,18 @@ async fn verb(
     let request = Request { profile: globals.profile.clone(), verb: verb.clone() };
     let told = local::Told::new(&verb, out)?;
     let tell = |outcome: Outcome| told.take(&outcome);
+    let progress = match &verb {
+        Verb::Invite(invite) if !invite.wait => unlock::spinner("Waiting for the servers"),
+        Verb::Accept(_) | Verb::Send(_) | Verb::Doctor(_) => {
+            unlock::spinner("Waiting for the servers")
+        }
+        _ => indicatif::ProgressBar::hidden(),
+    };
     let done = tokio::select! {
         done = backend.run(request, &tell) => Some(done),
         () = interrupted() => None,
     };
+    progress.finish_and_clear();
     let closed = backend.close().await;
     let Some(done) = done else { return closed.map(|()| INTERRUPTED) };
     let outcome = done?;

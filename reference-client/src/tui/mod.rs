@@ -92,6 +92,9 @@ pub(crate) async fn people(mut people: Vec<Person>) -> Result<(), Failure> {
     read_keys(&screen.over, happens.clone());
     let ended = interrupted();
     tokio::pin!(ended);
+    if let [first, _, ..] = people.as_mut_slice() {
+        first.app.notice("F2: the other person; F1: help");
+    }
     let mut focus = 0;
     loop {
         for (place, person) in people.iter_mut().enumerate() {
