@@ -102,6 +102,8 @@ pub(crate) enum Command {
     Completions(Completions),
     /// Print the manual page.
     Man,
+    /// Be driven by the conformance suite, over standard input and output.
+    Driver,
 }
 
 #[derive(Debug, Args)]

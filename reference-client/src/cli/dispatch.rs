@@ -15,7 +15,7 @@ use super::verb::Verb;
 use super::{args, init, local, proof, unlock};
 use crate::daemon::{self, Remote};
 use crate::messenger::{Messenger, Options};
-use crate::{demo, tui};
+use crate::{demo, driver, tui};
 
 /// The exit code after a signal has ended a verb.
 const INTERRUPTED: u8 = 130;
@@ -108,6 +108,10 @@ async fn with_folder(cli: Cli, out: &Out) -> Result<u8, Failure> {
     let Cli { globals, command } = cli;
     if let Command::Demo(arguments) = command {
         return demo::run(arguments.script, out).await;
+    }
+    if let Command::Driver = command {
+        let served = driver::serve(tokio::io::stdin(), tokio::io::stdout()).await;
+        return served.map(|()| 0).map_err(|error| Failure::failed(error.to_string()));
     }
     let folder = Folder::find(globals.data.clone())?;
     match command {

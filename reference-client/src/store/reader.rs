@@ -53,7 +53,7 @@ impl Reader<'_> {
         error::sqlite(self.path, error)
     }
 
-    pub(super) fn corrupt(&self, what: impl Into<String>) -> StoreError {
+    pub(crate) fn corrupt(&self, what: impl Into<String>) -> StoreError {
         StoreError::Corrupt { path: self.path.to_owned(), what: what.into() }
     }
 

@@ -60,7 +60,8 @@ impl Home {
     pub(super) fn load(reader: &Reader<'_>, profile: ProfileId) -> Result<Option<Self>> {
         let Some(stored) = reader.setting(Some(profile), SETTING)? else { return Ok(None) };
         let home = Self::from_versioned(&stored);
-        Ok(Some(home.ok_or(StoreError::from(StoreMisuse::Unknown("address")))?))
+        let fault = || reader.corrupt("a row of its contact address is of an unknown shape");
+        Ok(Some(home.ok_or_else(fault)?))
     }
 
     fn from_versioned(stored: &Versioned) -> Option<Self> {

@@ -22,7 +22,7 @@ use crate::clock::OsRandom;
 use crate::messenger::{Event, MessengerError};
 use crate::store::{
     Connection, ConnectionId, ContactId, Delivery, Direction, End, InvitationId, Message, Owner,
-    Position, ProfileId, SecretText, SessionId, StoreError, Transaction,
+    Position, ProfileId, SecretText, SessionId, Transaction,
 };
 
 pub(super) type Result<T> = std::result::Result<T, MessengerError>;
@@ -209,6 +209,6 @@ impl Turn<'_, '_> {
 
     /// A row that this program wrote and cannot read is damage.
     pub(super) fn damaged(&self, what: &'static str) -> MessengerError {
-        StoreError::from(crate::store::StoreMisuse::Unknown(what)).into()
+        self.tx.corrupt(format!("a row of its {what} is of an unknown shape")).into()
     }
 }

@@ -28,13 +28,15 @@ fn a_store_that_does_not_open() {
     fs::set_permissions(ann.data(), fs::Permissions::from_mode(0o700)).unwrap();
     // Somebody else has it open.
     let mut held = ann.start(&["receive", "--follow"]);
-    let busy = loop {
-        let busy = ann.run(&["contacts"]);
-        if busy.code != Some(0) {
-            break busy.failed(3);
-        }
-    };
-    assert!(busy.contains(&format!("in use by process {}", held.child.id())), "{busy}");
+    // Once it has the lock, and not before: it would find the store in use itself.
+    let holder = held.child.id().to_string();
+    let lock = ann.data().join("chat.db-lock");
+    while !fs::read_to_string(&lock).unwrap().contains(&holder) {
+        assert!(held.child.try_wait().unwrap().is_none(), "it ended by itself");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let busy = ann.run(&["contacts"]).failed(3);
+    assert!(busy.contains(&format!("in use by process {holder}")), "{busy}");
     held.signal("-INT");
     assert_eq!(held.wait(), Some(130));
     ann.run(&["contacts"]).ok();
