@@ -15,5 +15,5 @@ pub const MUTANTS: &[Mutant] = &[
     kills!("INVITATION-28", "invitation/second-claim"),
     kills!("INVITATION-32", "invitation/claim-order"),
     kills!("INVITATION-33", "invitation/claimed-before"),
-    kills!("INVITATION-34", "invitation/claim-order"),
+    kills!("INVITATION-34", "invitation/slow-place"),
 ];

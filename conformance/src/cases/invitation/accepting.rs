@@ -19,6 +19,7 @@ use crate::verdict::{Stop, Verdict};
 pub const CASES: &[Case] = &[
     driven!("invitation/claim-order", [INVITATION_32, INVITATION_34], claim_order),
     driven!("invitation/claim-next", [INVITATION_32, INVITATION_34], claim_next),
+    driven!("invitation/slow-place", [INVITATION_34], slow_place),
     driven!("invitation/claimed-before", [INVITATION_33], claimed_before),
     driven!("invitation/conflict-last", [INVITATION_33, INVITATION_34], conflict_last),
     driven!("invitation/killed-joining", [INVITATION_35], killed_joining, needs Folder),
@@ -87,6 +88,30 @@ async fn claim_next(scene: &mut Scene) -> Verdict {
     ensure!(first < second, "the first server asked first", "the second");
     let sent = sent.ok_or_else(|| Stop::fail("a part", "none"))?;
     ensure!(*second < sent, "the first part behind the last claim (INVITATION-34)", "before it");
+    Ok(())
+}
+
+/// A server in the middle ends the links of the first claims: nothing is sent while the last server
+/// has not been tried.
+async fn slow_place(scene: &mut Scene) -> Verdict {
+    let terms = Terms { servers: vec![0, 1, 2], carded: 1, ..Terms::default() };
+    let (mut person, card) = scene.person_invites(&terms).await?;
+    let mut cuts = 2;
+    scene.host(1)?.judge(move |op| match op {
+        Op::Claim(_) if cuts > 0 => {
+            cuts -= 1;
+            Deed::Cut
+        }
+        _ => Deed::Honest,
+    });
+    scene.client_accepts(&card).await?;
+    person.meet().await?;
+    let (claims, sent) = times(scene);
+    let [_, _, Some(last)] = claims.as_slice() else {
+        return Err(Stop::fail("a claim at each of three servers", "one is missing"));
+    };
+    let sent = sent.ok_or_else(|| Stop::fail("a part", "none"))?;
+    ensure!(*last < sent, "the first part behind the last claim (INVITATION-34)", "before it");
     Ok(())
 }
 

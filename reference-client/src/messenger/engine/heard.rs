@@ -55,19 +55,32 @@ impl Turn<'_, '_> {
         match event {
             SenderEvent::Accepted { through } => self.accepted(session, id, *through),
             SenderEvent::Stopped(Stopped::Conflict) => {
-                let contact = self.state.talks.get(&session).map(|talk| talk.contact);
-                let text = "Somebody else has claimed a connection that was made for this \
-                            session alone: others can read it. Repeat the exchange in another way.";
                 let moving = self.state.talks.get(&session).is_some_and(|talk| {
                     talk.moving.claiming.as_ref().is_some_and(|out| out.connection == id)
                 });
                 if moving {
                     return self.follower_heard(session, id, event);
                 }
-                contact.map_or(Ok(()), |contact| self.notice(contact, text))
+                self.end_betrayed(session)
             }
             _ => self.follower_heard(session, id, event),
         }
+    }
+
+    /// Another key has claimed what only this session has told of: whoever reads it must hear
+    /// nothing more. The history stays.
+    pub(super) fn end_betrayed(&mut self, id: SessionId) -> Result<()> {
+        let Some(talk) = self.state.talks.remove(&id) else { return Ok(()) };
+        for connection in talk.connections() {
+            self.doom(connection)?;
+        }
+        self.tx.remove_session(id)?;
+        let text = "Somebody else has claimed a connection that was made for this session alone: \
+                    others can read it. It has been ended; invite this contact again, in another \
+                    way.";
+        self.notice(talk.contact, text)?;
+        self.tell(Event::Contact(talk.contact));
+        Ok(())
     }
 
     /// A server has taken parts.

@@ -238,14 +238,8 @@ impl Turn<'_, '_> {
             FollowerStep::LetGo(lanes) => {
                 lanes.into_iter().try_for_each(|lane| self.let_go(id, lane))?;
             }
-            FollowerStep::Alarm { .. } => {
-                if let Some(out) = talk.moving.claiming.take() {
-                    self.doom(out.connection)?;
-                }
-                let text = "Somebody else has claimed a connection that was made for this \
-                            session alone: others can read it. Repeat the exchange in another way.";
-                self.notice(contact, text)?;
-            }
+            // ROTATION-35
+            FollowerStep::Alarm { .. } => return self.end_betrayed(id),
             FollowerStep::Refused(refused) => {
                 let text = format!("A move of the contact was refused: {refused}.");
                 self.notice(contact, &text)?;
