@@ -11,7 +11,7 @@ use edgewise_spec::suite::SigningKey;
 use super::join::Join;
 use super::net::Order;
 use super::offer::verifying_key;
-use super::people::Told;
+use super::people::{NAMELESS, Told};
 use super::talk::{Moving, Out, Talk};
 use super::turn::{Result, Turn, Use};
 use crate::clock::OsRandom;
@@ -132,7 +132,7 @@ impl Turn<'_, '_> {
         let contact = match offer.contact {
             Some(contact) => contact,
             None => {
-                let name = if stored.label.is_empty() { "new contact" } else { &stored.label };
+                let name = if stored.label.is_empty() { NAMELESS } else { &stored.label };
                 self.tx.add_contact(&Contact::named(offer.profile, name, self.now))?
             }
         };
@@ -212,7 +212,7 @@ impl Turn<'_, '_> {
             talk.sender = Some(sender);
             talk.outs = outs;
         }
-        let named = self.tx.contact(contact)?.is_some_and(|it| it.name != "new contact");
+        let named = self.tx.contact(contact)?.is_some_and(|it| it.name != NAMELESS);
         let told = Told { name: hello.name.clone(), ..Told::default() };
         self.contact_says(contact, &told, named, false)?;
         self.tell_own_profile(id)

@@ -106,15 +106,7 @@ impl Turn<'_, '_> {
                 );
                 self.notice(contact, &text)
             }
-            Said::GivenUp(message) => {
-                self.drop_pieces(id, message)?;
-                let number = message.number();
-                let text = format!(
-                    "Message {number} could not be received: parts of it never came. Ask for it \
-                     again."
-                );
-                self.notice(contact, &text)
-            }
+            Said::GivenUp(message) => self.given_up(id, contact, message),
         }
     }
 
@@ -129,7 +121,22 @@ impl Turn<'_, '_> {
         Ok(())
     }
 
-    pub(super) fn drop_pieces(&mut self, id: SessionId, message: MessageId) -> Result<()> {
+    /// MESSAGE-8: what was never complete is told, and its pieces go.
+    pub(super) fn given_up(
+        &mut self,
+        id: SessionId,
+        contact: ContactId,
+        message: MessageId,
+    ) -> Result<()> {
+        self.drop_pieces(id, message)?;
+        let number = message.number();
+        let text = format!(
+            "Message {number} could not be received: parts of it never came. Ask for it again."
+        );
+        self.notice(contact, &text)
+    }
+
+    fn drop_pieces(&mut self, id: SessionId, message: MessageId) -> Result<()> {
         let Some(talk) = self.state.talks.get_mut(&id) else { return Ok(()) };
         for piece in talk.pieces.remove(&message).unwrap_or_default() {
             self.tx.remove_piece(id, piece)?;

@@ -66,12 +66,7 @@ impl Turn<'_, '_> {
             talk.session = session;
         }
         for message in talk.inbox.expire(self.now) {
-            let number = message.number();
-            let text = format!(
-                "Message {number} could not be received: parts of it never came. Ask for it again."
-            );
-            self.drop_pieces(id, message)?;
-            self.notice(contact, &text)?;
+            self.given_up(id, contact, message)?;
         }
         self.tx.expire_pieces(id, hour)?;
         if !changed {
