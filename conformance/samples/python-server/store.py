@@ -70,7 +70,7 @@ class Attachment:
 class Subscription:
     """An attachment of the recipient to which parts are delivered.
 
-    It has at most one part among what the link has due: parts stay in the record until a block has room."""
+    It has at most one part due on its link: parts stay in the record until a block has room."""
 
     def __init__(self, attachment, record, window_parts, window_bytes):
         self.attachment, self.link, self.record = attachment, attachment.link, record
