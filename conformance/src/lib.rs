@@ -3,6 +3,7 @@
 //! A case is one function and one line in a table of [`cases`]; it works on a
 //! [`Trial`](trial::Trial), which hands it links of the raw [`peer`].
 
+pub mod book;
 pub mod case;
 pub mod cases;
 pub mod clauses;
@@ -20,6 +21,7 @@ pub mod repro;
 pub mod runner;
 pub mod scene;
 pub mod target;
+pub mod trace;
 pub mod tree;
 pub mod trial;
 pub mod verdict;

@@ -1,5 +1,6 @@
 //! The command line: what is asked for, and how the program ends.
 
+mod book;
 mod explain;
 mod list;
 mod matrix;
@@ -57,6 +58,18 @@ enum Command {
     Matrix(matrix::MatrixOptions),
     /// Show that every mutant of the references is killed by its case.
     Prove(ProveOptions),
+    /// Write the specification as the source of an mdBook.
+    #[command(hide = true)]
+    Book {
+        /// The folder to write to.
+        out: PathBuf,
+        /// The script that draws the diagrams: `mermaid.min.js`.
+        #[arg(long, value_name = "FILE")]
+        mermaid: PathBuf,
+        /// The repository.
+        #[arg(long, value_name = "FOLDER", default_value = ".")]
+        root: PathBuf,
+    },
     /// Be the reference server under test.
     #[command(hide = true)]
     Serve {
@@ -216,6 +229,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Usage> {
         Some(Command::Replay { file, server }) => run::replay(&file, &server).await,
         Some(Command::Matrix(options)) => matrix::matrix(&options).await,
         Some(Command::Prove(options)) => prove::prove(&options).await,
+        Some(Command::Book { out, mermaid, root }) => book::book(&root, &out, &mermaid),
         Some(Command::Serve { mutant }) => prove::serve(mutant.as_deref()).await,
         Some(Command::Drive { mutant, own }) => prove::drive(mutant.as_deref(), own).await,
     }

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use edgewise_conformance::case::{Case, Profile};
 use edgewise_conformance::clauses::{self, Clause, Evidence};
+use edgewise_conformance::trace::{self, Citation};
 use edgewise_conformance::{cases, mutants};
+use edgewise_proto::v1::{GoodbyeCode, RejectCode};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -21,90 +23,18 @@ fn ids(clauses: &[Clause]) -> BTreeSet<&str> {
 
 /// The files below a folder whose names end so.
 fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(files(&path, ending));
-        } else if path.to_string_lossy().ends_with(ending) {
-            found.push(path);
-        }
-    }
-    found.sort();
-    found
+    trace::files(folder, ending).unwrap()
 }
 
 /// The code that keeps the clauses: the core and both references.
 fn sources() -> Vec<(PathBuf, String)> {
-    let folders = ["spec/src", "reference-server/src", "reference-client/src"];
-    let paths = folders.iter().flat_map(|folder| files(&root().join(folder), ".rs"));
+    let paths = trace::FOLDERS.iter().flat_map(|folder| files(&root().join(folder), ".rs"));
     paths.map(|path| (path.clone(), std::fs::read_to_string(path).unwrap())).collect()
 }
 
-/// A place where code names a clause.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Citation {
-    /// `require!(FRAME_5, …)`: `FRAME-5`.
-    Required(String),
-    /// `mutant!(FRAME_13, "padding")`: `FRAME-13/padding`.
-    Mutant(String),
-    /// `// FRAME-5`, or the same in a doc comment: `FRAME-5`.
-    Comment(String),
-}
-
-/// Everything that a file cites; what stands in its tests is no citation.
+/// Everything that a file cites.
 fn citations(text: &str) -> Vec<Citation> {
-    let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
-    let mut found = Vec::new();
-    for (macro_name, is_mutant) in [("require!(", false), ("mutant!(", true)] {
-        for part in code.split(macro_name).skip(1) {
-            let name: String = part
-                .trim_start()
-                .chars()
-                .take_while(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || *c == '_')
-                .collect();
-            let Some((word, number)) = name.split_once('_') else { continue };
-            let id = format!("{word}-{number}");
-            let rest = part.trim_start().get(name.len()..).unwrap_or_default();
-            let variant = rest.trim_start().strip_prefix(',').map(str::trim_start);
-            let variant = variant.and_then(|rest| rest.strip_prefix('"')?.split('"').next());
-            found.push(match (is_mutant, variant) {
-                (true, Some(variant)) => Citation::Mutant(format!("{id}/{variant}")),
-                (true, None) => Citation::Mutant(id),
-                (false, _) => Citation::Required(id),
-            });
-        }
-    }
-    for line in code.lines() {
-        let Some((_, comment)) = line.split_once("//") else { continue };
-        found.extend(ids_in(comment).into_iter().map(Citation::Comment));
-    }
-    found
-}
-
-/// The clause ids in a text: `FRAME-3`, and all of `LINK-16 to LINK-18`.
-fn ids_in(text: &str) -> Vec<String> {
-    let words: Vec<&str> = text
-        .split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'))
-        .filter(|word| !word.is_empty())
-        .collect();
-    let parse = |word: &str| {
-        let (name, number) = word.split_once('-')?;
-        let known = clauses::CHAPTERS.iter().any(|(word, _)| word.to_uppercase() == name);
-        known.then_some(())?;
-        Some((name.to_owned(), number.parse::<u32>().ok()?))
-    };
-    let mut found = Vec::new();
-    for (place, word) in words.iter().enumerate() {
-        let Some((name, number)) = parse(word) else { continue };
-        found.push(format!("{name}-{number}"));
-        if words.get(place + 1) == Some(&"to")
-            && let Some((_, last)) = words.get(place + 2).and_then(|word| parse(word))
-        {
-            found.extend((number + 1..last).map(|number| format!("{name}-{number}")));
-        }
-    }
-    found
+    trace::citations(text).into_iter().map(|(_, citation)| citation).collect()
 }
 
 /// What a file of the form `ID: reason` holds.
@@ -256,8 +186,7 @@ fn code_cites_only_clauses_that_exist() {
     let known = ids(&clauses);
     for (path, text) in sources() {
         for citation in citations(&text) {
-            let (Citation::Required(id) | Citation::Mutant(id) | Citation::Comment(id)) = citation;
-            let id = id.split('/').next().unwrap_or_default();
+            let id = citation.clause();
             assert!(known.contains(id), "{}: there is no {id}", path.display());
         }
     }
@@ -268,8 +197,7 @@ fn every_clause_is_cited_where_it_is_kept() {
     let mut cited = BTreeSet::new();
     for (_, text) in sources() {
         for citation in citations(&text) {
-            let (Citation::Required(id) | Citation::Mutant(id) | Citation::Comment(id)) = citation;
-            cited.insert(id.split('/').next().unwrap_or_default().to_owned());
+            cited.insert(citation.clause().to_owned());
         }
     }
     let clauses = all_clauses();
@@ -319,17 +247,32 @@ fn every_clause_of_evidence_vector_stands_in_a_vector_file() {
     assert!(strange.is_empty(), "vectors name clauses that do not exist: {strange:#?}");
 }
 
+/// The cells of the table that begins with this row.
+fn table(text: &str, head: &str) -> Vec<Vec<String>> {
+    let (_, rows) = text.split_once(head).expect(head);
+    let rows = rows.lines().skip(2).take_while(|line| line.starts_with('|'));
+    let cells = rows.map(|row| row.trim_matches('|').split('|'));
+    cells.map(|cells| cells.map(|cell| cell.trim().to_owned()).collect()).collect()
+}
+
+/// The registry of error.md and the schema have the same codes, under the same numbers.
 #[test]
-fn citations_are_found_however_they_are_written() {
-    let text = "require!(\n  FRAME_5, x, y);\nif mutant!(FRAME_13, \"padding\") {} // LINK-16 to \
-                LINK-18\n/// Of (FRAME-7).\n#[cfg(test)]\nmod tests { // FRAME-99\n }";
-    let expected = [
-        Citation::Required("FRAME-5".into()),
-        Citation::Mutant("FRAME-13/padding".into()),
-        Citation::Comment("LINK-16".into()),
-        Citation::Comment("LINK-17".into()),
-        Citation::Comment("LINK-18".into()),
-        Citation::Comment("FRAME-7".into()),
-    ];
-    assert_eq!(citations(text), expected);
+fn the_registry_of_errors_is_that_of_the_schema() {
+    let text = std::fs::read_to_string(root().join("spec/error.md")).unwrap();
+    let rejects = table(&text, "| order | code | number |");
+    let written = rejects.iter().map(|row| (row[1].clone(), row[2].clone()));
+    let numbers =
+        (1..1_000).filter_map(|number| Some((RejectCode::try_from(number).ok()?, number)));
+    let schema = numbers.map(|(code, number)| {
+        (code.as_str_name().trim_start_matches("REJECT_CODE_").to_owned(), number.to_string())
+    });
+    assert_eq!(written.collect::<BTreeSet<_>>(), schema.collect());
+    let goodbyes = table(&text, "| code | number | said by |");
+    let written = goodbyes.iter().map(|row| (row[0].clone(), row[1].clone()));
+    let numbers =
+        (1..1_000).filter_map(|number| Some((GoodbyeCode::try_from(number).ok()?, number)));
+    let schema = numbers.map(|(code, number)| {
+        (code.as_str_name().trim_start_matches("GOODBYE_CODE_").to_owned(), number.to_string())
+    });
+    assert_eq!(written.collect::<BTreeSet<_>>(), schema.collect());
 }
