@@ -26,4 +26,5 @@ ready = control_pb2.ServerReady(
 ready = ready.SerializeToString()
 sys.stdout.buffer.write(len(ready).to_bytes(4, "big") + ready)
 sys.stdout.buffer.flush()
-server.wait_for_termination()
+sys.stdin.buffer.read()  # closed when the suite is done
+server.stop(0)

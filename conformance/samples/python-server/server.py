@@ -203,7 +203,11 @@ async def main():
         version="0.1.0", capabilities=capabilities).SerializeToString()
     sys.stdout.buffer.write(len(ready).to_bytes(4, "big") + ready)
     sys.stdout.buffer.flush()
-    await server.run()
+    running = asyncio.create_task(server.run())
+    # The suite closes standard input when it is done: nobody is to be left behind.
+    await asyncio.to_thread(sys.stdin.buffer.read)
+    running.cancel()
+    await carrier.stop(0)
 
 
 if __name__ == "__main__":
