@@ -21,6 +21,8 @@ pub const CASES: &[Case] = &[
     driven!("scatter/repeated", [SCATTER_11, SCATTER_15], repeated),
     driven!("scatter/bad-part", [SCATTER_10, SCATTER_15], bad_part),
     driven!("scatter/blame", [SCATTER_13], blame),
+    driven!("scatter/lying-server", [SCATTER_10, SCATTER_12, SCATTER_13, SCATTER_15], lying),
+    driven!("scatter/reordering-server", [SCATTER_15, SESSION_20], reordering),
     driven!("scatter/window", [SCATTER_9], window),
 ];
 
@@ -152,12 +154,7 @@ async fn blame(scene: &mut Scene) -> Verdict {
     scene.shows(&contact, "who was it?").await?;
     let guilty = scene.host(1)?.address.to_string();
     for _ in 0..20 {
-        let get = driver::GetBlame { contact: contact.clone() };
-        let told = scene.tell(Kind::GetBlame(get)).await?;
-        let blamed = match told.map_err(|refused| refused.stop("Blamed"))? {
-            driver::ok::Kind::Blamed(blamed) => blamed.servers,
-            other => return Err(Stop::fail("Blamed", format!("{other:?}"))),
-        };
+        let blamed = blamed(scene, &contact).await?;
         let count = |blame: &Blame| blame.bad + blame.stray;
         let innocent = blamed.iter().filter(|it| it.server != guilty).map(count).sum::<u32>();
         ensure!(innocent == 0, "nothing against the other server", "{blamed:?}");
@@ -168,6 +165,86 @@ async fn blame(scene: &mut Scene) -> Verdict {
         tokio::time::sleep(QUIET / 4).await;
     }
     Err(Stop::fail("two parts against the server that brought them (SCATTER-13)", "fewer"))
+}
+
+/// Delivered by a server that cuts, empties, swaps, replays and makes up parts, while the other one
+/// is honest: every text is shown once, in order, and the blame falls on the liar.
+async fn lying(scene: &mut Scene) -> Verdict {
+    let (mut person, contact) = scene.meet_inviting(&two()).await?;
+    let mut earlier: Vec<Bytes> = Vec::new();
+    let mut turn = 0;
+    scene.host(1)?.tamper(move |parts| {
+        if turn == 0 {
+            // What it had first nobody ever gets.
+            turn = 1;
+            parts.clear();
+        }
+        for (_, part) in parts.iter_mut() {
+            let honest = part.clone();
+            turn += 1;
+            *part = match turn % 6 {
+                0 => part.slice(..part.len() - 1),
+                1 => spoilt(part, 40),
+                2 => earlier.first().cloned().unwrap_or_else(|| spoilt(part, 0)),
+                3 => vec![0x5a; part.len()].into(),
+                4 => Bytes::new(),
+                _ => [&part[..], &[0]].concat().into(),
+            };
+            earlier.push(honest);
+        }
+    });
+    let mut said = Vec::new();
+    for number in 0..8 {
+        let text = format!("text {number}");
+        person.say_text(&text).await?;
+        said.push(text);
+    }
+    scene.until_history(&contact, &said).await?;
+    let guilty = scene.host(1)?.address.to_string();
+    for _ in 0..20 {
+        let blamed = blamed(scene, &contact).await?;
+        let innocent = blamed.iter().filter(|it| it.server != guilty);
+        let innocent: u32 = innocent.map(|it| it.bad + it.stray).sum();
+        ensure!(innocent == 0, "nothing against the honest server", "{blamed:?}");
+        if blamed.iter().any(|it| it.server == guilty && it.bad + it.stray >= 2) {
+            return Ok(());
+        }
+        tokio::time::sleep(QUIET / 4).await;
+    }
+    Err(Stop::fail("parts counted against the server that lies (SCATTER-13)", "none"))
+}
+
+/// A server that hands over the parts of a link's beginning in the other order: every text is shown
+/// once.
+async fn reordering(scene: &mut Scene) -> Verdict {
+    let (mut person, contact) = scene.meet_inviting(&Terms::default()).await?;
+    person.say_text("in the beginning").await?;
+    scene.shows(&contact, "in the beginning").await?;
+    scene.host(0)?.tamper(|parts| {
+        let mut contents: Vec<Bytes> = parts.iter().map(|(_, part)| part.clone()).collect();
+        contents.reverse();
+        for ((_, part), content) in parts.iter_mut().zip(contents) {
+            *part = content;
+        }
+    });
+    scene.host(0)?.close(true);
+    person.relink().await?;
+    let mut said = vec!["in the beginning".to_owned()];
+    for number in 0..8 {
+        let text = format!("text {number}");
+        person.say_text(&text).await?;
+        said.push(text);
+    }
+    scene.host(0)?.close(false);
+    for text in said.iter().skip(1).rev() {
+        scene.shown_text(&contact, text).await?;
+    }
+    scene.shows_nothing(&contact, "each came once").await?;
+    let entries = scene.history(&contact).await?;
+    let mut shown: Vec<_> = entries.iter().filter_map(|it| crate::scene::text_of(it)).collect();
+    shown.sort_unstable();
+    ensure!(shown == said, "all texts, each once", "{shown:?}");
+    Ok(())
 }
 
 /// A part whose s lies more than TAG_WINDOW below the highest opened is of no use any more.
@@ -192,8 +269,30 @@ async fn window(scene: &mut Scene) -> Verdict {
     }
     person.say_text("far ahead").await?;
     scene.shows(&contact, "far ahead").await?;
+    let before = strays(scene, &contact).await?;
     for cell in &held {
         person.hand_in(cell).await?;
     }
-    scene.shows_nothing(&contact, "its keys are forgotten (SCATTER-9)").await
+    scene.shows_nothing(&contact, "its keys are forgotten (SCATTER-9)").await?;
+    // Nobody knows its tag any more: that is what the user is told of its server.
+    for _ in 0..20 {
+        if strays(scene, &contact).await? > before {
+            return Ok(());
+        }
+        tokio::time::sleep(QUIET / 4).await;
+    }
+    Err(Stop::fail("a stray part: the key of its tag is forgotten (SCATTER-9)", "a known one"))
+}
+
+/// Parts without a known tag, of all servers of a contact.
+async fn strays(scene: &Scene, contact: &Bytes) -> Result<u32, Stop> {
+    Ok(blamed(scene, contact).await?.iter().map(|blame| blame.stray).sum())
+}
+
+async fn blamed(scene: &Scene, contact: &Bytes) -> Result<Vec<Blame>, Stop> {
+    let get = driver::GetBlame { contact: contact.clone() };
+    match scene.tell(Kind::GetBlame(get)).await?.map_err(|refused| refused.stop("Blamed"))? {
+        driver::ok::Kind::Blamed(blamed) => Ok(blamed.servers),
+        other => Err(Stop::fail("Blamed", format!("{other:?}"))),
+    }
 }

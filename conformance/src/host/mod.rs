@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use edgewise_spec::connection::{Op, Outcome};
 use edgewise_spec::error::Reject;
+use edgewise_spec::link::epoch::IdentityKey;
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
@@ -42,6 +43,9 @@ pub enum Deed {
 
 /// Decides about each operation of the client, in the order in which they come.
 pub type Judge = Box<dyn FnMut(&Op) -> Deed + Send>;
+
+/// Changes what the client is delivered: sequences and parts.
+pub type Tamper = Box<dyn FnMut(&mut Vec<(u64, Bytes)>) + Send>;
 
 /// A server of the suite's own. Dropping it ends it.
 #[derive(Debug)]
@@ -140,9 +144,21 @@ impl Host {
         lock(&self.shared).advance(seconds);
     }
 
-    /// Signs another key for the present epoch, as an honest server never does, and shows it.
+    /// Signs other keys for the epochs that it has shown, as an honest server never does; refuses
+    /// the next hellos for their epoch, so that whoever comes asks for its Description again.
     pub fn equivocate(&self) {
         lock(&self.shared).equivocate();
+    }
+
+    /// Its identity, to sign with what no honest server signs.
+    #[must_use]
+    pub fn identity(&self) -> IdentityKey {
+        lock(&self.shared).identity()
+    }
+
+    /// Changes what the client is delivered: any bytes, none, or more.
+    pub fn tamper(&self, tamper: impl FnMut(&mut Vec<(u64, Bytes)>) + Send + 'static) {
+        lock(&self.shared).tamper = Some(Box::new(tamper));
     }
 
     /// Answers Describe with this block; `None`: honestly.

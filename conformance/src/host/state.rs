@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::{Bytes, BytesMut};
 use edgewise_spec::connection::Op;
 use edgewise_spec::constants::{EPOCH_SECONDS, HELLO_SECONDS};
+use edgewise_spec::error::Status;
 use edgewise_spec::frame::Class;
 use edgewise_spec::link::describe::{DescribeAnswer, Description, Limits};
 use edgewise_spec::link::epoch::{EpochWindow, IdentityKey, VerifiedEpoch};
@@ -22,8 +23,11 @@ use rand_core::{Rng, SeedableRng};
 use tokio::sync::Notify;
 
 use super::record::Record;
-use super::{Deed, Judge};
+use super::{Deed, Judge, Tamper};
 
+/// Hellos that are refused for their epoch once its keys are others: one for each link of a client
+/// that sends and receives.
+const STALE: usize = 2;
 /// Connections that a host keeps: as many as any case makes.
 const CONNECTIONS_MAX: usize = 10_000;
 
@@ -39,6 +43,9 @@ pub(super) struct State {
     /// Seconds by which the clock is ahead of this machine's.
     ahead: u64,
     pub(super) closed: bool,
+    /// How many hellos of the client are refused for their epoch.
+    stale: usize,
+    pub(super) tamper: Option<Tamper>,
     pub(super) judge: Option<Judge>,
     pub(super) record: Record,
     pub(super) false_description: Option<Bytes>,
@@ -101,12 +108,18 @@ impl State {
             rng,
             ahead,
             closed: false,
+            stale: 0,
+            tamper: None,
             judge: None,
             record: Record::default(),
             false_description: None,
         };
         state.turn_epoch();
         state
+    }
+
+    pub(super) fn identity(&self) -> IdentityKey {
+        self.identity.clone()
     }
 
     pub(super) fn fingerprint(&self) -> [u8; 32] {
@@ -154,6 +167,7 @@ impl State {
     pub(super) fn equivocate(&mut self) {
         self.window = EpochWindow::default();
         self.turn_epoch();
+        self.stale = STALE;
         self.end_all();
     }
 
@@ -175,18 +189,23 @@ impl State {
         answer.answer(request).map_err(|status| status as u8)
     }
 
-    pub(super) fn open(&mut self, watched: bool) -> Option<(LinkId, Arc<Notify>)> {
+    /// A new link, or the gRPC status that refuses it.
+    pub(super) fn open(&mut self, watched: bool) -> Result<(LinkId, Arc<Notify>), u8> {
         if self.closed && watched {
-            return None;
+            return Err(Status::Unavailable as u8);
+        }
+        if watched && self.stale > 0 {
+            self.stale -= 1;
+            return Err(Status::FailedPrecondition as u8);
         }
         self.last_link += 1;
-        let id = LinkId(NonZeroU32::new(self.last_link)?);
+        let id = LinkId(NonZeroU32::new(self.last_link).ok_or(Status::Unavailable as u8)?);
         let link = ServerLink::new(id, Arc::clone(&self.params), self.now());
         let notify = Arc::new(Notify::new());
         let living = Living { link, watched, notify: Arc::clone(&notify), cut: false };
         self.links.insert(id, living);
         self.record.streams += usize::from(watched);
-        Some((id, notify))
+        Ok((id, notify))
     }
 
     /// One block of a peer, and everything that it asks.
@@ -280,6 +299,9 @@ impl State {
         while let Some(spec) = living.link.wants() {
             self.store.read(now, &spec, &mut parts);
             if living.watched {
+                if let Some(tamper) = self.tamper.as_mut().filter(|_| !parts.parts.is_empty()) {
+                    tampered(tamper, &mut parts);
+                }
                 for (sequence, _) in &parts.parts {
                     self.record.given(&spec.by, *sequence);
                 }
@@ -346,6 +368,16 @@ impl State {
             living.notify.notify_one();
         }
     }
+}
+
+/// What a liar makes of what was read; no more of it than there is room for.
+fn tampered(tamper: &mut Tamper, read: &mut PartBuf) {
+    let honest = read.parts.drain(..);
+    let mut parts: Vec<_> =
+        honest.map(|(sequence, part)| (sequence, Bytes::copy_from_slice(&part))).collect();
+    tamper(&mut parts);
+    let room = read.parts.capacity();
+    read.parts.extend(parts.into_iter().take(room).map(|(at, part)| (at, Arc::from(&part[..]))));
 }
 
 fn new_store(rng: &mut ChaCha20Rng) -> MemoryStore {

@@ -46,8 +46,9 @@ async fn answer(
     match request.uri().path() {
         OPEN => {
             let opened = lock(&shared).open(watched);
-            let Some((id, notify)) = opened else {
-                return bare(&mut respond, 14);
+            let (id, notify) = match opened {
+                Ok(opened) => opened,
+                Err(status) => return bare(&mut respond, status),
             };
             let response = Response::builder().header("content-type", "application/grpc");
             let sending = respond.send_response(response.body(()).unwrap_or_default(), false)?;

@@ -6,6 +6,8 @@ use crate::kills;
 /// All of them.
 pub const MUTANTS: &[Mutant] = &[
     kills!("LINK-3", "link/description-holds-the-epoch"),
+    kills!("LINK-4", "link/wrong-epoch"),
+    kills!("LINK-5", "link/equivocation"),
     kills!("LINK-6", "link/description-is-padded"),
     kills!("LINK-7", "link/describe-request-not-zero"),
     kills!("LINK-8/open-list", "link/limits-come-from-lists"),
@@ -37,4 +39,5 @@ pub const MUTANTS: &[Mutant] = &[
     kills!("LINK-35", "link/goodbye-of-the-client"),
     kills!("LINK-36", "link/nothing-behind-goodbye"),
     kills!("LINK-37", "link/end-of-the-stream"),
+    kills!("LINK-41", "link/wrong-epoch"),
 ];

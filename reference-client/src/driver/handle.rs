@@ -32,6 +32,15 @@ pub(super) fn invitation(handle: &[u8]) -> Result<InvitationId, Refused> {
     number(b'i', handle).map(InvitationId::from_number)
 }
 
+/// Of a request at the contact address.
+pub(super) fn request_handle(number: u64) -> Bytes {
+    handle(b'r', number.cast_signed())
+}
+
+pub(super) fn request(handle: &[u8]) -> Result<u64, Refused> {
+    number(b'r', handle).map(i64::cast_unsigned)
+}
+
 pub(super) fn message_handle(at: Position) -> Bytes {
     handle(b'm', at.0.cast_signed())
 }

@@ -2,6 +2,7 @@
 //!
 //! One driver is one person with one profile, whose store lies in the folder that the suite names.
 
+mod address;
 mod handle;
 mod serve;
 mod show;
@@ -21,7 +22,8 @@ use edgewise_spec::session::Mode;
 use tokio::time::{Instant, timeout_at};
 
 use self::handle::{
-    contact, contact_handle, invitation, invitation_handle, message_handle, position,
+    contact, contact_handle, invitation, invitation_handle, message_handle, position, request,
+    request_handle,
 };
 pub use self::serve::serve;
 use crate::messenger::{
@@ -108,7 +110,7 @@ fn options(clock: &Clock) -> Options {
 /// What the client says of itself.
 #[must_use]
 pub fn ready() -> ClientReady {
-    let capabilities = ["clock", "folder", "attested", "receipts", "move"];
+    let capabilities = ["clock", "folder", "attested", "address", "receipts", "move"];
     ClientReady {
         implementation: "edgewise-client".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -181,6 +183,8 @@ impl Driver {
             Kind::AcceptInvitation(asked) => self.accept(asked).await,
             Kind::Withdraw(asked) => self.withdraw(&asked.handle).await,
             Kind::SendMessage(asked) => self.send(asked).await,
+            Kind::CreateAddress(asked) => self.create_address(asked).await,
+            Kind::AcceptRequest(asked) => self.accept_request(&asked.request).await,
             Kind::NextEvent(asked) => self.next(Duration::from_millis(asked.wait_ms.into())).await,
             other => self.act_on_contact(other).await,
         }
@@ -328,6 +332,9 @@ impl Driver {
     }
 
     async fn withdraw(&mut self, handle: &[u8]) -> Answer {
+        if let Ok(request) = request(handle) {
+            return self.refuse_request(request).await;
+        }
         let withdrawn = match contact(handle) {
             Ok(contact) => self.messenger.remove_contact(contact).await,
             Err(_) => self.messenger.withdraw(invitation(handle)?).await,
@@ -418,7 +425,12 @@ impl Driver {
                 let contact = Bytes::new();
                 self.waiting.push_back(Told::Problem(wire::Problem { contact, message }));
             }
-            Event::Request { .. } => {}
+            Event::Request { request, .. } => {
+                let greeting = request.greeting.clone();
+                let request = request_handle(request.number);
+                self.waiting
+                    .push_back(Told::AddressRequest(wire::AddressRequest { request, greeting }));
+            }
         }
     }
 

@@ -16,9 +16,9 @@ use crate::constants::{
     ADDRESS_EK_HOURS, HASH_LEN, REQUEST_GRACE_DAYS, SERVERS_MAX, SIGNATURE_LEN, VK_LEN, labels,
 };
 use crate::link::Address;
-use crate::require;
 use crate::suite::{self, Decapsulator, Encapsulator, SigningKey, SuiteId, VerifyingKey};
 use crate::time::Hour;
+use crate::{mutant, require};
 
 /// Salt 32 ‖ root_vk 32: what the secret of a contact address is the hash of.
 const ROOT_LEN: usize = HASH_LEN + VK_LEN;
@@ -279,13 +279,19 @@ impl ContactKeys {
     /// announce.
     pub fn renew(&mut self, rng: &mut dyn CryptoRng, now: Hour) -> bool {
         // INVITATION-46: a key was replaced when the next one was made.
-        let grace = REQUEST_GRACE_DAYS * 24;
+        let grace = match REQUEST_GRACE_DAYS * 24 {
+            _ if mutant!(INVITATION_46, "early") => 0,
+            _ if mutant!(INVITATION_46, "never") => u32::MAX,
+            grace => grace,
+        };
         while self.0.get(1).is_some_and(|next| now >= next.made.saturating_add(grace)) {
             self.0.remove(0);
         }
         let Some(present) = self.0.last() else { return false };
         // INVITATION-45
-        if now < present.made.saturating_add(ADDRESS_EK_HOURS) || present.version == u32::MAX {
+        let young = now < present.made.saturating_add(ADDRESS_EK_HOURS);
+        let young = young && !mutant!(INVITATION_45, "early") || mutant!(INVITATION_45);
+        if young || present.version == u32::MAX {
             return false;
         }
         let (version, key) = (present.version + 1, Decapsulator::generate(rng));

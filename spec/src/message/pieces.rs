@@ -79,7 +79,8 @@ impl Pieces {
         let id = piece.header.id;
         if let Some(set) = self.sets.get(&id) {
             require!(MESSAGE_7, set.header == piece.header, PieceRefused::Header(id));
-            if let Some(bytes) = set.have.get(&piece.index) {
+            let before = set.have.get(&piece.index).filter(|_| !mutant!(MESSAGE_7, "content"));
+            if let Some(bytes) = before {
                 let differ = PieceRefused::Bytes(id, piece.index);
                 require!(MESSAGE_7, bytes == piece.bytes, differ);
                 return Ok((Accepted::Repeated, Vec::new()));

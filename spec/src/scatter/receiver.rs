@@ -136,6 +136,7 @@ impl Receiver {
             return Arrival::Repeated { s };
         }
         match open_part(self.shape, key, part) {
+            Err(_) if mutant!(SCATTER_10) => Arrival::Late { s },
             // SCATTER-10: what cannot be opened leaves the tag to the part that can.
             Err(refused) => Arrival::Bad(refused),
             Ok(_) if self.opened.contains(&s) && !mutant!(SCATTER_12) => Arrival::Late { s },

@@ -96,7 +96,8 @@ impl Sender {
             let key = key.ok_or(SplitRefused::Spent { s, last })?;
             parts.push(seal_part(&key, &fragment, cell_key));
         }
-        Ok((if mutant!(SCATTER_8) { self.clone() } else { next }, parts))
+        let stays = mutant!(SCATTER_8) || mutant!(SCATTER_8, "twice");
+        Ok((if stays { self.clone() } else { next }, parts))
     }
 
     /// Replaces the chain of connection `place`: the parts of later cells go to the new one.

@@ -109,7 +109,8 @@ impl Session {
         let ack = if mutant!(SESSION_30) { 0 } else { opened };
         let numbers = Numbers { step: *step, start: *start, ack, reserved: 0 };
         let cell = seal(header, &message(&mk), tr, s, front, numbers, body);
-        let sent = if mutant!(SESSION_23) { sent } else { s };
+        let again = mutant!(SESSION_23) || mutant!(SCATTER_8, "twice");
+        let sent = if again { sent } else { s };
         let counts = Counts { sent, acked, opened, told: opened };
         let (shape, mode, skipped) = (self.shape, self.mode, self.skipped.clone());
         let session = Self { shape, mode, counts, stepped, skipped, state };
@@ -130,6 +131,9 @@ impl Session {
     /// aside.
     #[must_use]
     pub fn room(&self) -> u32 {
+        if mutant!(SESSION_31) {
+            return u32::MAX;
+        }
         let unacked = self.counts.sent.saturating_sub(self.counts.acked);
         UNACKED_MAX.saturating_sub(self.reserve(Purpose::Message)).saturating_sub(unacked)
     }

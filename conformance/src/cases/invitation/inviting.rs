@@ -1,12 +1,14 @@
 //! The client invites.
 
+use std::time::Instant;
+
 use bytes::Bytes;
 use edgewise_proto::conformance::v1::command::Kind;
 use edgewise_proto::conformance::v1::event::Kind as Event;
 use edgewise_proto::conformance::v1::{self as driver, AbandonReason};
 use edgewise_spec::connection::Op;
-use edgewise_spec::error::Reject;
-use edgewise_spec::invitation::Card;
+use edgewise_spec::constants::CARD_SERVERS_MAX;
+use edgewise_spec::invitation::{Card, CardKind};
 
 use super::super::session::store::{cut_at, kill_when};
 use crate::case::{Case, driven};
@@ -23,6 +25,7 @@ pub const CASES: &[Case] = &[
     driven!("invitation/second-claim", [INVITATION_28, INVITATION_29], second_claim),
     driven!("invitation/withdrawn", [INVITATION_29], withdrawn),
     driven!("invitation/expires", [INVITATION_30, INVITATION_29], expires, needs Clock),
+    driven!("invitation/seen-open", [INVITATION_30, INVITATION_29], seen_open, needs Clock),
     driven!("invitation/claimed-in-time", [INVITATION_30], claimed_in_time, needs Clock),
     driven!("invitation/card-kind", [INVITATION_23, INVITATION_38], card_kind),
     driven!("invitation/killed-creating", [INVITATION_25], killed_creating, needs Folder),
@@ -30,7 +33,9 @@ pub const CASES: &[Case] = &[
 
 /// Once the card is there, every connection is; those that the card does not name hold zeros.
 async fn all_created(scene: &mut Scene) -> Verdict {
-    let terms = Terms { servers: vec![0, 1, 2], carded: 2, ..Terms::default() };
+    // One more than a card has room for.
+    let servers: Vec<usize> = (0..=CARD_SERVERS_MAX).collect();
+    let terms = Terms { servers, carded: 2, ..Terms::default() };
     let (_, card) = scene.client_invites(&terms).await?;
     let parsed = Card::parse(&card)
         .map_err(|error| Stop::fail("the text of a card (INVITATION-19)", error.to_string()))?;
@@ -50,16 +55,13 @@ async fn all_created(scene: &mut Scene) -> Verdict {
     Claimed::claim(scene.around(), seed, &card).await.map(drop)
 }
 
-/// A server that does not create at first: the card comes when all its connections are there, with
-/// this server or without it.
+/// A server that does not create at first: the card comes when all connections of its bundle are
+/// there, with this server or without it.
 async fn created_late(scene: &mut Scene) -> Verdict {
     scene.servers(2).await?;
-    let mut refusals = 2;
+    let late = Instant::now() + 2 * QUIET;
     scene.host(1)?.judge(move |op| match op {
-        Op::Create(_) if refusals > 0 => {
-            refusals -= 1;
-            Deed::Answer(Err(Reject::Unavailable))
-        }
+        Op::Create(_) if Instant::now() < late => Deed::Cut,
         _ => Deed::Honest,
     });
     let terms = Terms { servers: vec![0, 1], carded: 1, ..Terms::default() };
@@ -69,8 +71,27 @@ async fn created_late(scene: &mut Scene) -> Verdict {
         Err(Stop::Fail(finding)) if finding.actual.contains("SERVER") => return Ok(()),
         Err(stop) => return Err(stop),
     };
+    let there = scene.host(1)?.connections();
     let seed = scene.seed32();
-    Claimed::claim(scene.around(), seed, &card).await.map(drop)
+    let claimed = Claimed::claim(scene.around(), seed, &card).await?;
+    let needed = claimed.bundle.servers().len().saturating_sub(1);
+    ensure!(there >= needed, "every connection of the bundle there before its card", "{there}");
+    Ok(())
+}
+
+/// Its time is over, and one of its servers is not to be reached: it may have been claimed there,
+/// so it is not over before that server was seen.
+async fn seen_open(scene: &mut Scene) -> Verdict {
+    let terms = Terms { servers: vec![0, 1], carded: 2, hours: 48, ..Terms::default() };
+    let (handle, _) = scene.client_invites(&terms).await?;
+    scene.host(1)?.close(true);
+    scene.advance(60 * 3_600).await?;
+    tokio::time::sleep(QUIET).await;
+    let over = |event: &Event| matches!(event, Event::InvitationAbandoned(_));
+    scene.no_event("an invitation whose second server was not seen (INVITATION-30)", over).await?;
+    scene.host(1)?.close(false);
+    is_abandoned(scene, &handle, AbandonReason::Expired).await?;
+    are_deleted(scene).await
 }
 
 async fn is_abandoned(scene: &Scene, handle: &Bytes, reason: AbandonReason) -> Verdict {
@@ -155,6 +176,11 @@ async fn card_kind(scene: &mut Scene) -> Verdict {
     ensure!(sent.starts_with("EDGEWISE:T"), "a card of kind T", "{:.11}", sent);
     let (mut person, contact) = scene.meet_inviting(&Terms::default()).await?;
     let (_third, card) = scene.person_invites(&Terms::default()).await?;
+    // As it was shown to this user, face to face.
+    let fault = |why: &dyn std::fmt::Display| Stop::harness(why.to_string());
+    let sent = Card::parse(&card).map_err(|error| fault(&error))?;
+    let shown = Card::new(CardKind::Shown, sent.secret().clone(), sent.servers());
+    let card = shown.map_err(|error| fault(&error))?.to_text().to_string();
     let introduction = driver::Introduction { name: "Dora".to_owned(), card };
     let content = driver::content::Kind::Introduction(introduction);
     scene.client_says(&contact, content).await?;

@@ -47,7 +47,8 @@ async fn from_client(scene: &mut Scene) -> Verdict {
     person.text(&text).await
 }
 
-/// A piece whose header is not that of the others is refused, and the message still comes.
+/// A piece whose header is not that of the others is refused, and so is one that says something
+/// else in a place that is taken; the message still comes, as it was said.
 async fn differ(scene: &mut Scene) -> Verdict {
     let (mut person, contact) = scene.meet_inviting(&Terms::default()).await?;
     let text = long('c');
@@ -55,18 +56,20 @@ async fn differ(scene: &mut Scene) -> Verdict {
     let [first, second, third] = composed.bodies.as_slice() else {
         return Err(Stop::harness("three bodies"));
     };
-    // Another time in the header: byte 64 of the layout begins it.
+    // Another time in the header, byte 64 of the layout begins it; and other words.
     let mut odd = second.clone();
-    if let Some(byte) = odd.get_mut(70) {
-        *byte ^= 1;
-    }
-    for body in [first, &odd] {
-        let cell = person.seal_all(std::slice::from_ref(body))?;
-        for cell in &cell {
-            person.hand_in(cell).await?;
+    let words = odd.len().saturating_sub(20);
+    for place in [70, words] {
+        if let Some(byte) = odd.get_mut(place) {
+            *byte ^= 1;
         }
     }
-    for body in [third, second] {
+    // The same header, and other words in a place that is taken.
+    let mut other = second.clone();
+    if let Some(byte) = other.get_mut(words) {
+        *byte ^= 1;
+    }
+    for body in [first, &odd, second, &other, third] {
         let cell = person.seal_all(std::slice::from_ref(body))?;
         for cell in &cell {
             person.hand_in(cell).await?;

@@ -2,7 +2,9 @@
 
 pub mod chain;
 pub mod change;
+pub mod following;
 pub mod life;
+pub mod moving;
 
 use edgewise_proto::v1::{KeyChange, item::Body};
 
@@ -12,7 +14,8 @@ use crate::peer::{Answer, Class, Connection, Key, Link, Pair, Role};
 use crate::trial::{Stop, Trial};
 
 /// All of them.
-pub const TABLES: &[&[Case]] = &[life::CASES, change::CASES, chain::CASES];
+pub const TABLES: &[&[Case]] =
+    &[life::CASES, change::CASES, chain::CASES, moving::CASES, following::CASES];
 
 fn change(pair: &Pair, role: Role, new: &Key) -> KeyChange {
     pair.connection.change(role, pair.connection.key(role), new)

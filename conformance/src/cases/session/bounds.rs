@@ -21,7 +21,11 @@ pub const CASES: &[Case] = &[
         needs Clock
     ),
     driven!("session/skipped-in-time", [SESSION_20, SESSION_21], skipped, needs Clock),
-    driven!("session/server-forgets", [SESSION_38, SCATTER_8, SESSION_23], server_forgets),
+    driven!(
+        "session/server-forgets",
+        [SESSION_38, SCATTER_8, SESSION_23, CONNECTION_66, CONNECTION_67],
+        server_forgets
+    ),
 ];
 
 fn cells(record: &Record) -> usize {
@@ -101,6 +105,16 @@ async fn skipped(scene: &mut Scene) -> Verdict {
 async fn server_forgets(scene: &mut Scene) -> Verdict {
     let (mut person, contact) = scene.meet_inviting(&Terms::default()).await?;
     for round in 0..3 {
+        let lost = format!("lost with the server, {round}");
+        let before = scene.host(0)?.record().parts().count();
+        scene.client_texts(&contact, &lost).await?;
+        for _ in 0..40 {
+            if scene.host(0)?.record().parts().count() > before {
+                break;
+            }
+            tokio::time::sleep(QUIET / 8).await;
+        }
+        // What it says acknowledges nothing of that.
         let text = format!("before the server forgets, {round}");
         person.say_text(&text).await?;
         scene.shows(&contact, &text).await?;
@@ -108,6 +122,7 @@ async fn server_forgets(scene: &mut Scene) -> Verdict {
         let back = format!("after it forgot, {round}");
         scene.client_texts(&contact, &back).await?;
         person.restore().await?;
+        person.text(&lost).await?;
         person.text(&back).await?;
     }
     Ok(())

@@ -42,18 +42,12 @@ async fn forged(scene: &mut Scene) -> Verdict {
             person.post(place, part).await?;
         }
         scene.shows_nothing(&contact, "the cell was altered (SESSION-19)").await?;
+        // Nothing has changed: the good cell of the same s is taken, and the session goes on.
         person.hand_in(good).await?;
-        // A part that was taken is not taken again (SCATTER-11); the next cell shows that the
-        // session goes on.
+        scene.shows(&contact, &text).await?;
         let next = format!("next {round}");
         person.say_text(&next).await?;
-        let entry = scene.shown(&contact, "the next good text").await?;
-        let said = crate::scene::text_of(&entry).unwrap_or_default();
-        if said == text {
-            scene.shows(&contact, &next).await?;
-        } else if said != next {
-            return Err(Stop::fail(format!("{next:?} shown"), format!("{said:?}")));
-        }
+        scene.shows(&contact, &next).await?;
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! Cases of the chapter session.
 
+pub mod anywhere;
 pub mod bounds;
 pub mod cells;
 pub mod steps;
@@ -10,4 +11,4 @@ use crate::case::Case;
 
 /// The tables, in the order of the chapter.
 pub const TABLES: &[&[Case]] =
-    &[talk::CASES, steps::CASES, bounds::CASES, cells::CASES, store::CASES];
+    &[talk::CASES, steps::CASES, bounds::CASES, cells::CASES, store::CASES, anywhere::CASES];

@@ -159,7 +159,8 @@ impl Person {
     }
 }
 
-fn door_of(
+/// The way to a server.
+pub(super) fn door_of(
     around: &Surroundings,
     server: &edgewise_spec::link::Address,
 ) -> Result<super::Door, Stop> {

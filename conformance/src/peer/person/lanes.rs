@@ -233,6 +233,17 @@ impl Person {
         Ok(())
     }
 
+    /// The same for the first connection either way, where others lie on other servers.
+    ///
+    /// # Errors
+    /// As [`restore`](Self::restore).
+    pub async fn restore_first(&mut self) -> Verdict {
+        for lane in self.ins.first_mut().into_iter().chain(self.outs.first_mut()) {
+            lane.restore(&self.around, &mut self.rng).await?;
+        }
+        Ok(())
+    }
+
     /// Hands in a part at a place, as it is.
     ///
     /// # Errors

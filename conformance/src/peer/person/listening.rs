@@ -30,6 +30,8 @@ pub enum Heard {
         step: u32,
         /// Whether its body was empty.
         empty: bool,
+        /// Which of this person's connections brought it.
+        place: usize,
     },
     /// A part of a cell that was opened before.
     Repeated {
@@ -68,6 +70,22 @@ impl Person {
             if Instant::now() >= end {
                 return Ok(None);
             }
+        }
+    }
+
+    /// What comes next over one connection alone; the others are left to wait.
+    ///
+    /// # Errors
+    /// As [`listen`](Self::listen).
+    pub async fn listen_at(
+        &mut self,
+        place: usize,
+        within: Duration,
+    ) -> Result<Option<Heard>, Stop> {
+        let lane = self.ins.get_mut(place).ok_or_else(|| Stop::harness("no such place"))?;
+        match lane.next(within).await? {
+            Some(body) => self.hear(place, body).await.map(Some),
+            None => Ok(None),
         }
     }
 
@@ -132,7 +150,7 @@ impl Person {
                 self.claim_back(&hello.descriptors).await?;
             }
         }
-        Ok(Heard::Cell { s, events, acknowledged, step, empty })
+        Ok(Heard::Cell { s, events, acknowledged, step, empty, place })
     }
 
     /// Waits for the other's hello, and claims what it describes.

@@ -3,10 +3,12 @@
 //! A person is one end of one session. It says and hears by itself nothing: a case tells it what to
 //! do, piece by piece where the case has something to break.
 
+mod asking;
 mod claiming;
 mod inviting;
 mod lanes;
 mod listening;
+mod moving;
 mod talking;
 
 use std::sync::Arc;

@@ -298,7 +298,12 @@ impl Turn<'_, '_> {
             let hour = self.now.hour();
             let name = self.tx.profile(profile)?.map(|own| own.name);
             let Some(home) = self.state.homes.get_mut(&profile) else { continue };
+            let kept = home.keys.keys().len();
             if !home.keys.renew(&mut OsRandom, hour) {
+                if home.keys.keys().len() != kept {
+                    // What was erased here is erased in the store.
+                    self.store_home(profile)?;
+                }
                 continue;
             }
             home.name = name.unwrap_or_default();

@@ -7,6 +7,7 @@ use edgewise_spec::invitation::{
     Ask, Bundle, BundleRefused, Happened, Inviter, Lost, Name, Offer as Terms, Places, bundle_at,
 };
 use edgewise_spec::link::Address;
+use edgewise_spec::mutant;
 use edgewise_spec::scatter::{Arrival, Shape};
 use edgewise_spec::session::Mode;
 use edgewise_spec::suite::{Decapsulator, SigningKey};
@@ -195,7 +196,8 @@ impl Turn<'_, '_> {
     /// INVITATION-29, INVITATION-31: its connections are deleted, its keys erased.
     fn abandon_offer(&mut self, id: InvitationId) -> Result<()> {
         let Some(offer) = self.state.offers.remove(&id) else { return Ok(()) };
-        for connection in offer.connections {
+        let spared = usize::from(mutant!(INVITATION_29));
+        for connection in offer.connections.into_iter().skip(spared) {
             self.doom(connection)?;
         }
         Ok(self.tx.remove_invitation(id)?)
@@ -221,6 +223,9 @@ impl Turn<'_, '_> {
             RecipientEvent::Subscribed(edgewise_proto::v1::State::Open) => {
                 self.offer_seen_open(id, place)
             }
+            RecipientEvent::Subscribed(_) if mutant!(INVITATION_30) => {
+                self.offer_seen_open(id, place)
+            }
             RecipientEvent::Stopped(Stopped::Gone | Stopped::Refused(_)) => {
                 self.happened(id, Happened::Withdrawn)
             }
@@ -231,11 +236,12 @@ impl Turn<'_, '_> {
     /// INVITATION-30
     fn offer_seen_open(&mut self, id: InvitationId, place: u8) -> Result<()> {
         let Some(offer) = self.state.offers.get_mut(&id) else { return Ok(()) };
-        if self.now.hour() < offer.bundle.not_after() {
+        if self.now.hour() < offer.bundle.not_after() && !mutant!(INVITATION_30, "early") {
             return Ok(());
         }
         offer.seen = Places::from_bits(offer.seen.bits() | 1 << place);
-        let over = offer.seen == Places::first(offer.bundle.shape().n());
+        let all = offer.seen == Places::first(offer.bundle.shape().n());
+        let over = all || mutant!(INVITATION_30, "one-of-them");
         self.store_offer(id)?;
         if over { self.happened(id, Happened::Over) } else { Ok(()) }
     }

@@ -1,6 +1,7 @@
 //! Everything that works, made from what is stored.
 
 use edgewise_spec::client::SenderState;
+use edgewise_spec::mutant;
 
 use super::address::Home;
 use super::input::Output;
@@ -16,6 +17,10 @@ impl Turn<'_, '_> {
     pub(super) fn load(&mut self) -> Result<()> {
         for (profile, _) in self.tx.profiles()? {
             for (id, stored) in self.tx.invitations(profile)? {
+                if mutant!(INVITATION_25) {
+                    // As one that has sent before it stored.
+                    continue;
+                }
                 let offer = Offer::from_versioned(id, profile, &stored.state);
                 let offer = offer.ok_or_else(|| self.damaged("invitation"))?;
                 let uses = offer.connections.iter().map(|it| (*it, Use::Offer(id)));
@@ -60,6 +65,7 @@ impl Turn<'_, '_> {
                 self.state.uses.extend(all);
                 self.state.talks.insert(id, talk);
             }
+            JOIN if mutant!(INVITATION_35) => {}
             JOIN => {
                 let join = Join::from_bytes(id, contact, profile, revision, bytes);
                 let mut join = join.ok_or_else(damaged)?;

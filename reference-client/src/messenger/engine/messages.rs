@@ -5,6 +5,7 @@ use edgewise_spec::message::{
     Broadcast, Content, Direction as Way, MessageId, Proof, ProvenMessage, Receipt, Reference,
     Seen, Whose,
 };
+use edgewise_spec::mutant;
 use edgewise_spec::session::Mode;
 
 use super::receive::react;
@@ -32,7 +33,8 @@ impl Turn<'_, '_> {
         let (id, broadcast) = (talk.id, talk.broadcast);
         let content = self.content(contact, id, say)?;
         // MESSAGE-21
-        if broadcast == Some(BroadcastRole::Listener) && !content.is_control() {
+        let listens = broadcast == Some(BroadcastRole::Listener) && !mutant!(MESSAGE_21);
+        if listens && !content.is_control() {
             let text = "this is a broadcast, in which you only listen; you can pause it";
             return Err(MessengerError::NotNow(text.to_owned()));
         }
@@ -64,7 +66,8 @@ impl Turn<'_, '_> {
                     return Err(MessengerError::NotNow(text.to_owned()));
                 }
                 // INVITATION-38
-                let card = card.sent().to_text().as_bytes().to_vec();
+                let card = if mutant!(INVITATION_38) { card } else { card.sent() };
+                let card = card.to_text().as_bytes().to_vec();
                 Content::Introduction { name: name.clone(), card }
             }
             Say::OpenBroadcast(name) => Content::Broadcast(Broadcast::Open { name: name.clone() }),
@@ -160,7 +163,7 @@ impl Turn<'_, '_> {
         self.tx.set_contact(contact, &Contact { seen, ..stored })?;
         let messages = self.newly_seen(contact, from, through)?;
         // MESSAGE-32
-        if !blocked && self.read_receipts(profile)? {
+        if !blocked && (self.read_receipts(profile)? || mutant!(MESSAGE_32)) {
             self.say_read(contact, &messages)?;
         }
         self.tell(crate::messenger::Event::Contact(contact));
@@ -394,6 +397,10 @@ impl Turn<'_, '_> {
             };
             ProvenMessage::new(direction, said.header, said.content)
         });
-        Ok(Proof::export(&transcript, &inviter, &claimer, messages.collect())?)
+        let mut proof = Proof::export(&transcript, &inviter, &claimer, messages.collect())?;
+        if mutant!(MESSAGE_26) {
+            proof.pop();
+        }
+        Ok(proof)
     }
 }

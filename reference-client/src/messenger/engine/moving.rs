@@ -4,6 +4,7 @@ use edgewise_spec::client::{RecipientEvent, SenderEvent, Stopped};
 use edgewise_spec::invitation::{ConnectionSecret, Descriptor, filler};
 use edgewise_spec::link::Address;
 use edgewise_spec::message::Content;
+use edgewise_spec::mutant;
 use edgewise_spec::rotation::moving::{
     Answer, Direction, FollowerEvent, FollowerStep, LaneId, MoverEvent, MoverStep,
 };
@@ -58,6 +59,9 @@ impl Turn<'_, '_> {
         let made = self.add_recipient(stored.profile, owner, at, &secret, filler(), terms)?;
         if let Some(talk) = self.state.talks.get_mut(&id) {
             talk.lanes.insert(lane, made);
+        }
+        if mutant!(ROTATION_21, "said") {
+            self.mover(id, MoverEvent::Created)?;
         }
         self.store_talk(id)
     }
@@ -119,6 +123,9 @@ impl Turn<'_, '_> {
             }
             MoverStep::Taken { place, lane, withdrawn, .. } => {
                 if let Some(at) = talk.moving.places.get_mut(usize::from(place)) {
+                    if mutant!(ROTATION_18, "left") {
+                        let _ = talk.receiver.remove(*at);
+                    }
                     *at = lane;
                 }
                 if let Some(withdrawn) = withdrawn {

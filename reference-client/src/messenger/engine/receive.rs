@@ -5,6 +5,7 @@ use edgewise_spec::message::{
     Content, Event as Said, Link, Message as Heard, MessageId, Receipt, Reference, Seen, UpTo,
     Whose,
 };
+use edgewise_spec::mutant;
 use edgewise_spec::scatter::Arrival;
 use edgewise_spec::session::Mode;
 use zeroize::Zeroizing;
@@ -40,7 +41,9 @@ impl Turn<'_, '_> {
                     talk.receiver.commit(lane, s);
                     self.store_talk(id)?;
                 }
-                // Its part was good and it is not: nothing changes, and it will not get better.
+                Err(_) if mutant!(SESSION_19) => talk.receiver.commit(lane, s),
+                // SESSION-19: its part was good and it is not; nothing changes, and it will not get
+                // better.
                 Err(_) => {}
             },
             Arrival::Late { s } => {
@@ -49,6 +52,7 @@ impl Turn<'_, '_> {
             }
             // SCATTER-13
             bad @ (Arrival::Bad(_) | Arrival::Stray) => talk.receiver.blame(lane, &bad),
+            Arrival::Repeated { .. } if mutant!(SCATTER_15) => return Ok(()),
             Arrival::Repeated { .. } | Arrival::NoConnection => {}
         }
         // SCATTER-15: each part is acknowledged once what it says is stored.
@@ -154,7 +158,8 @@ impl Turn<'_, '_> {
             marks.push(Mark::Mismatch { number: heard.header.up_to.number });
         }
         let number = heard.header.id.number();
-        let fork = matches!(heard.link, Link::Fork { with } if with == number);
+        let fork = matches!(heard.link, Link::Fork { with } if with == number)
+            || mutant!(MESSAGE_15) && heard.link == Link::Duplicate;
         // MESSAGE-21: what a listener says beyond control is not shown.
         let beyond = source && !matches!(&heard.content, Ok(content) if content.is_control());
         let said = SaidRecord {
@@ -177,9 +182,9 @@ impl Turn<'_, '_> {
             delivery: Delivery::Waiting,
             content: Record::Said(Box::new(said)).to_versioned(),
         };
-        if self.tx.message_of(contact, &message.id)?.is_some() {
+        if let Some((position, _)) = self.tx.message_of(contact, &message.id)? {
             // The same fork once more.
-            return Ok(());
+            return if mutant!(MESSAGE_34) { self.tell_message(contact, position) } else { Ok(()) };
         }
         let position = self.tx.add_message(contact, &message)?;
         if !beyond && !fork {
@@ -222,23 +227,22 @@ impl Turn<'_, '_> {
         let Some(talk) = self.state.talks.get(&id) else { return Ok(()) };
         let contact = talk.contact;
         let Ok(content) = &heard.content else { return Ok(()) };
+        // MESSAGE-20: looked up among what the same end has said, and nowhere else.
+        let touched = if mutant!(MESSAGE_20) { Direction::Sent } else { Direction::Received };
         match content {
             Content::Hello(hello) => self.hello_heard(id, hello),
             Content::Receipt(receipt) => self.receipt_heard(id, receipt),
             Content::Profile(profile) => self.profile_heard(contact, profile),
-            // MESSAGE-20: looked up among what the same end has said, and nowhere else.
-            Content::Edit { id: of, text } => self.change(
-                contact,
-                &row_id(id, Direction::Received, of.number(), None),
-                *of,
-                |said| said.edited = Some(text.clone()),
-            ),
-            Content::Delete { id: of } => self.change(
-                contact,
-                &row_id(id, Direction::Received, of.number(), None),
-                *of,
-                |said| said.deleted = true,
-            ),
+            Content::Edit { id: of, text } => {
+                self.change(contact, &row_id(id, touched, of.number(), None), *of, |said| {
+                    said.edited = Some(text.clone());
+                })
+            }
+            Content::Delete { id: of } => {
+                self.change(contact, &row_id(id, touched, of.number(), None), *of, |said| {
+                    said.deleted = true;
+                })
+            }
             Content::Reaction { to: Reference { whose, id: of }, given, with } => {
                 let direction = match whose {
                     Whose::Mine => Direction::Received,
@@ -298,7 +302,12 @@ impl Turn<'_, '_> {
     /// Parts that the contact's session has acknowledged are let go.
     fn released(&mut self, id: SessionId) -> Result<()> {
         let Some(talk) = self.state.talks.get_mut(&id) else { return Ok(()) };
-        let acked = talk.session.acknowledged();
+        let acked = if mutant!(SESSION_38) {
+            talk.session.sealed()
+        } else {
+            // SESSION-38
+            talk.session.acknowledged()
+        };
         let mut released = Vec::new();
         // ROTATION-34: what a connection that was left may still have to deliver is kept.
         let kept = talk.moving.follower.kept();

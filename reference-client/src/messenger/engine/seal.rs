@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use edgewise_spec::message::{Composed, Content, kind};
+use edgewise_spec::mutant;
 use edgewise_spec::scatter::SplitRefused;
 use edgewise_spec::session::{Purpose, Repeat, SealRefused, Sealed};
 
@@ -235,6 +236,7 @@ impl Turn<'_, '_> {
         let Some(talk) = self.state.talks.get_mut(&id) else { return Ok(()) };
         let acked = talk.session.acknowledged();
         let limited = talk.session.room() == 0 && !talk.queue.is_empty();
+        let limited = limited && !mutant!(SESSION_37);
         match talk.again {
             _ if !limited => talk.again = None,
             Some((_, before)) if before != acked => talk.again = None,
