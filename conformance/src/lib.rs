@@ -22,6 +22,5 @@ pub mod runner;
 pub mod scene;
 pub mod target;
 pub mod trace;
-pub mod tree;
 pub mod trial;
 pub mod verdict;

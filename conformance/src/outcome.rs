@@ -92,7 +92,8 @@ impl Outcome {
 }
 
 /// How the program ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[repr(u8)]
 pub enum Exit {
     /// Everything that ran is as it should be, and something ran.
@@ -106,6 +107,17 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// What it says of the implementation.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Conformant => "conformant",
+            Self::Nonconformant => "not conformant",
+            Self::Harness => "not judged: the suite or its use is at fault",
+            Self::Stale => "stale expectations",
+        }
+    }
+
     /// The exit of a run.
     #[must_use]
     pub fn of(outcomes: &[Outcome], strict: bool, stale: bool) -> Self {

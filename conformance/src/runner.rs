@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task::{JoinError, JoinSet};
 
-use crate::case::{Case, Place, Run};
+use crate::case::{Case, Place, Profile, Run};
 use crate::outcome::Outcome;
 use crate::peer::Trace;
 use crate::report::{CaseReport, TargetReport};
@@ -238,7 +238,9 @@ impl Running<'_> {
             }
         };
         let seen = self.seen.unwrap_or_default();
-        Ran { target: TargetReport { kind: kind.to_owned(), place, ..seen }, cases }
+        let profile = Profile::Core.name().to_owned();
+        let target = TargetReport { profile, kind: kind.to_owned(), place, ..seen };
+        Ran { target, cases }
     }
 }
 

@@ -1,21 +1,27 @@
-//! `matrix`: every named client with every named server, two of the client talking over the server.
+//! `matrix`: every named client with every other over every named server.
 
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
+use std::time::Instant;
 
 use clap::Args;
 
 use super::Usage;
-use crate::driver::{ClientSource, REFERENCE};
-use crate::outcome::Exit;
+use super::implementations::Implementations;
+use crate::driver::ClientSource;
+use crate::outcome::{Exit, Outcome};
+use crate::report::{PairReport, Report, Wanted, format, tree};
+use crate::runner;
 use crate::scene::pair;
-use crate::target::{START_SECONDS, Source, Variant};
-use crate::verdict::Stop;
+use crate::target::{Source, Variant};
 
 /// Texts that a pair says.
 const TEXTS: usize = 40;
 
 #[derive(Clone, Debug, Args)]
 pub(super) struct MatrixOptions {
+    /// A TOML file that names clients and servers.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["clients", "servers"])]
+    file: Option<PathBuf>,
     /// A client: `reference`, `http://host:port` of a driver, or a command that starts one.
     #[arg(long = "client", value_name = "CLIENT", default_value = "reference")]
     clients: Vec<String>,
@@ -25,83 +31,73 @@ pub(super) struct MatrixOptions {
     /// From which the order of the texts comes.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Write a report, as json, html, junit, markdown or badge. May be repeated.
+    #[arg(long, value_name = "FORMAT=PATH")]
+    report: Vec<Wanted>,
 }
 
-fn within() -> Duration {
-    Duration::from_secs(START_SECONDS)
-}
-
-fn client(text: &str) -> ClientSource {
-    match text {
-        "reference" => ClientSource::Embedded(REFERENCE),
-        url if url.starts_with("http://") => ClientSource::Attached { url: url.to_owned() },
-        command => {
-            let words = vec!["sh".into(), "-c".into(), command.into()];
-            ClientSource::Program { words, within: within() }
-        }
-    }
-}
-
-fn server(text: &str) -> Result<Source, Usage> {
-    Ok(match text {
-        "reference" => Source::Embedded,
-        address if address.starts_with("edgewise://") => {
-            let address = address.parse().map_err(|error| Usage(format!("{error}")))?;
-            Source::Attached { address, capabilities: Vec::new(), password: None }
-        }
-        command => {
-            let words = vec!["sh".into(), "-c".into(), command.into()];
-            Source::Program { words, within: within() }
-        }
-    })
-}
-
-/// Tries every pair, in both roles, and prints a table.
+/// Tries every pair, in both roles, and reports each; a server that does not start is one of them.
 pub(super) async fn matrix(options: &MatrixOptions) -> Result<Exit, Usage> {
-    let width = options.clients.iter().map(String::len).max().unwrap_or_default().max(8);
-    let mut all = true;
-    let mut ran = false;
-    for name in &options.servers {
-        let started = server(name)?.start(Variant::default(), options.seed).await;
-        let started = started.map_err(|fault| Usage(format!("{name}: {fault}")))?;
-        let address = started.target.address.to_string();
+    let all = match &options.file {
+        Some(path) => Implementations::read(path)
+            .map_err(|error| Usage(format!("{}: {error}", path.display())))?,
+        None => Implementations::of(&options.clients, &options.servers).map_err(Usage)?,
+    };
+    let begin = Instant::now();
+    let mut report = Report::new(Vec::new(), options.seed, Vec::new(), &[]);
+    for (name, server) in &all.servers {
         anstream::println!("server {name}");
-        for inviter in &options.clients {
-            for claimer in &options.clients {
-                let begin = Instant::now();
-                let (one, other) = (client(inviter), client(claimer));
-                if !one.many() && inviter == claimer {
-                    anstream::println!("  {inviter:<width$} × {claimer:<width$}  one client only");
-                    continue;
-                }
-                ran = true;
-                let talked = pair::converse(&one, &other, &address, options.seed, TEXTS).await;
-                let millis = begin.elapsed().as_millis();
-                let told = match talked {
-                    Ok(()) => format!("✓  {TEXTS} texts in {millis} ms"),
-                    Err(stop) => {
-                        all = false;
-                        format!("✗  {}", why(&stop))
-                    }
-                };
-                anstream::println!("  {inviter:<width$} × {claimer:<width$}  {told}");
-            }
-        }
+        report.matrix.extend(over(name, server, &all.clients, options.seed).await);
     }
-    Ok(match (ran, all) {
-        (false, _) => Exit::Harness,
-        (true, true) => Exit::Conformant,
-        (true, false) => Exit::Nonconformant,
-    })
+    report.duration_ms = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
+    report.judge(false);
+    anstream::print!("{}", tree::summary(&report));
+    format::write(&report, &options.report).map_err(Usage)?;
+    Ok(report.verdict)
 }
 
-fn why(stop: &Stop) -> String {
-    match stop {
-        Stop::Fail(finding) | Stop::Warn(finding) => {
-            format!("expected {}, actual {}", finding.expected, finding.actual)
-        }
-        Stop::Info(why) | Stop::Unsupported(why) | Stop::Unreachable(why) | Stop::Harness(why) => {
-            why.clone()
+/// Every pair over one server.
+async fn over(
+    name: &str,
+    server: &Source,
+    clients: &[(String, ClientSource)],
+    seed: u64,
+) -> Vec<PairReport> {
+    let started = server.start(Variant::default(), seed).await;
+    let width = clients.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default();
+    let mut pairs = Vec::new();
+    for (inviter, one) in clients {
+        for (claimer, other) in clients {
+            let begin = Instant::now();
+            let (outcome, note) = match &started {
+                Err(fault) => (Outcome::Notrun, fault.to_string()),
+                Ok(_) if !one.many() && inviter == claimer => {
+                    (Outcome::Unsupported, "one client only".to_owned())
+                }
+                Ok(server) => {
+                    let address = server.target.address.to_string();
+                    let talked = pair::converse(one, other, &address, seed, TEXTS).await;
+                    let (outcome, finding) = runner::judge(talked);
+                    let note = finding.map_or_else(
+                        || format!("{TEXTS} texts"),
+                        |finding| {
+                            format!("expected {}, actual {}", finding.expected, finding.actual)
+                        },
+                    );
+                    (outcome, note)
+                }
+            };
+            let pair = PairReport {
+                server: name.to_owned(),
+                inviter: inviter.clone(),
+                claimer: claimer.clone(),
+                outcome,
+                duration_ms: u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX),
+                note,
+            };
+            anstream::println!("{}", tree::pair(&pair, width));
+            pairs.push(pair);
         }
     }
+    pairs
 }

@@ -2,10 +2,12 @@
 
 mod book;
 mod explain;
+mod implementations;
 mod list;
 mod matrix;
 mod progress;
 mod prove;
+mod report;
 mod run;
 pub mod select;
 
@@ -16,6 +18,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::outcome::Exit;
+use crate::report::Wanted;
 use crate::target::START_SECONDS;
 
 /// Judges an implementation of Edgewise by what it sends.
@@ -56,6 +59,13 @@ enum Command {
     },
     /// Have every named client talk to every other over every named server.
     Matrix(matrix::MatrixOptions),
+    /// Write a JSON report in other formats, and show it.
+    Report {
+        /// What `--report json=FILE` wrote.
+        file: PathBuf,
+        #[command(flatten)]
+        options: ReportOptions,
+    },
     /// Show that every mutant of the references is killed by its case.
     Prove(ProveOptions),
     /// Write the specification as the source of an mdBook.
@@ -160,15 +170,25 @@ struct RunOptions {
     /// Show what went over the wire, for passes too.
     #[arg(long)]
     trace: bool,
-    /// Write a report: `json=PATH`.
-    #[arg(long, value_name = "FORMAT=PATH", value_parser = report_path)]
-    report: Vec<PathBuf>,
+    /// Write a report, as json, html, junit, markdown or badge. May be repeated.
+    #[arg(long, value_name = "FORMAT=PATH")]
+    report: Vec<Wanted>,
     /// Cases that are known to fail.
     #[arg(long, value_name = "FILE")]
     expectations: Option<PathBuf>,
     /// Write the expectations anew, from what is seen.
     #[arg(long, requires = "expectations")]
     fix: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+struct ReportOptions {
+    /// Show what went over the wire, for passes too.
+    #[arg(long)]
+    trace: bool,
+    /// Write it as json, html, junit, markdown or badge. May be repeated.
+    #[arg(long, value_name = "FORMAT=PATH")]
+    report: Vec<Wanted>,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -179,13 +199,6 @@ struct ProveOptions {
     /// Mutants that are tried side by side.
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
-}
-
-fn report_path(text: &str) -> Result<PathBuf, String> {
-    match text.split_once('=') {
-        Some(("json", path)) if !path.is_empty() => Ok(PathBuf::from(path)),
-        _ => Err("only json=PATH".to_owned()),
-    }
 }
 
 /// Why the program cannot do what it was asked to.
@@ -227,6 +240,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Usage> {
         Some(Command::List { format }) => list::list(format == Format::Json),
         Some(Command::Explain { what }) => explain::explain(&what),
         Some(Command::Replay { file, server }) => run::replay(&file, &server).await,
+        Some(Command::Report { file, options }) => report::report(&file, &options),
         Some(Command::Matrix(options)) => matrix::matrix(&options).await,
         Some(Command::Prove(options)) => prove::prove(&options).await,
         Some(Command::Book { out, mermaid, root }) => book::book(&root, &out, &mermaid),

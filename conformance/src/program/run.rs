@@ -12,12 +12,12 @@ use crate::case::{Case, Profile};
 use crate::driver::{ClientSource, REFERENCE, own};
 use crate::expectations::Expectations;
 use crate::outcome::Exit;
-use crate::report::{CaseReport, Report, TargetReport};
-use crate::runner::{self, Plan, Ran};
+use crate::report::{Report, format, tree};
+use crate::runner::{self, Plan};
 use crate::scene::{self, run::ClientPlan};
 use crate::target::{START_SECONDS, Source};
 use crate::trial::Settings;
-use crate::{cases, clauses, repro, tree};
+use crate::{cases, clauses, repro};
 
 /// Folder of failures that can be run again.
 const REPRO: &str = "repro";
@@ -139,35 +139,15 @@ async fn carry_out(
         rans.push(scene::run::run(&plan, &mut bar).await);
     }
     bar.clear();
-    let (target, cases) = joined(rans);
-    let mut report = Report::new(target, seed, cases);
+    let (targets, cases) =
+        rans.into_iter().map(|ran| (ran.target, ran.cases)).unzip::<_, _, Vec<_>, Vec<_>>();
+    let clauses = clauses::all().map_err(|error| Usage(error.to_string()))?;
+    let mut report = Report::new(targets, seed, cases.concat(), &clauses);
     report.duration_ms = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
     if let Some(expected) = expected {
         expect(&expected, options, &mut report)?;
     }
-    finish(options, &report)
-}
-
-/// One run of all that was judged.
-fn joined(rans: Vec<Ran>) -> (TargetReport, Vec<CaseReport>) {
-    let mut target: Option<TargetReport> = None;
-    let mut cases = Vec::new();
-    for ran in rans {
-        cases.extend(ran.cases);
-        target = Some(match target {
-            None => ran.target,
-            Some(first) => TargetReport {
-                implementation: format!(
-                    "{} {}, {}",
-                    first.implementation, first.version, ran.target.implementation
-                ),
-                version: ran.target.version,
-                capabilities: [first.capabilities, ran.target.capabilities].concat(),
-                ..first
-            },
-        });
-    }
-    (target.unwrap_or_default(), cases)
+    finish(options, report)
 }
 
 fn expect(expected: &Expectations, options: &RunOptions, report: &mut Report) -> Result<(), Usage> {
@@ -179,24 +159,18 @@ fn expect(expected: &Expectations, options: &RunOptions, report: &mut Report) ->
     } else {
         report.stale = expected.apply(&mut report.cases, &known);
     }
-    report.count();
     Ok(())
 }
 
-fn finish(options: &RunOptions, report: &Report) -> Result<Exit, Usage> {
-    let clauses = clauses::all().map_err(|error| Usage(error.to_string()))?;
-    anstream::print!("{}", tree::draw(report, &clauses, options.trace));
-    for path in &options.report {
-        let text = serde_json::to_string_pretty(report).map_err(|e| Usage(e.to_string()))?;
-        std::fs::write(path, text + "\n")
-            .map_err(|error| Usage(format!("{}: {error}", path.display())))?;
-    }
-    let outcomes = report.outcomes();
-    let exit = Exit::of(&outcomes, options.strict, !report.stale.is_empty());
-    if !outcomes.iter().any(|outcome| outcome.ran()) {
+/// Shows the report, and writes it as whatever is asked for; what is shown stands before a disk is asked.
+fn finish(options: &RunOptions, mut report: Report) -> Result<Exit, Usage> {
+    report.judge(options.strict);
+    anstream::print!("{}", tree::draw(&report, options.trace));
+    if !report.cases.iter().any(|case| case.outcome.ran()) {
         anstream::eprintln!("edgewise-conformance: no case was run");
     }
-    Ok(exit)
+    format::write(&report, &options.report).map_err(Usage)?;
+    Ok(report.verdict)
 }
 
 fn read_expectations(path: &Path) -> Result<Expectations, Usage> {

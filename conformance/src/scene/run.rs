@@ -7,7 +7,7 @@ use std::time::Instant;
 use tokio::task::JoinSet;
 
 use super::Scene;
-use crate::case::{Case, Run};
+use crate::case::{Case, Profile, Run};
 use crate::driver::{ClientSource, Fault, Ready};
 use crate::outcome::Outcome;
 use crate::peer::Trace;
@@ -64,6 +64,7 @@ pub async fn run(plan: &ClientPlan, progress: &mut (dyn Progress + Send)) -> Ran
     };
     let ready = seen.unwrap_or_default();
     let target = TargetReport {
+        profile: Profile::Duplex.name().to_owned(),
         kind: kind.to_owned(),
         place,
         implementation: ready.implementation,

@@ -1,4 +1,13 @@
-//! The result of a run as data. `conformance/report.schema.json` describes its JSON.
+//! The result of a run as data, and what is written from it.
+//!
+//! The JSON is the source of all other formats; `conformance/report.schema.json` describes it.
+
+mod badge;
+pub mod format;
+mod html;
+mod junit;
+mod markdown;
+pub mod tree;
 
 use std::collections::BTreeMap;
 
@@ -6,35 +15,51 @@ use edgewise_spec::constants::SPEC_REVISION;
 use serde::{Deserialize, Serialize};
 
 use crate::case::Profile;
-use crate::outcome::Outcome;
+use crate::clauses::Clause;
+use crate::outcome::{Exit, Outcome};
 use crate::repro::SUITE_VERSION;
+
+pub use format::{Format, Wanted};
+
+/// Version of the JSON: it rises when a reader of the old one could misread the new one.
+pub const REPORT_VERSION: u32 = 1;
 
 /// Everything that is known of one run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Report {
+    /// [`REPORT_VERSION`].
+    pub report_version: u32,
     /// Revision of the specification that was judged.
     pub spec_revision: u32,
     /// Version of the suite.
     pub suite_version: String,
-    /// What was judged.
-    pub target: TargetReport,
+    /// How the program ended.
+    pub verdict: Exit,
+    /// What was judged, one entry a profile.
+    pub targets: Vec<TargetReport>,
     /// From which all randomness of the suite came.
     pub seed: u64,
     /// How long the whole run took.
     pub duration_ms: u64,
-    /// How many cases had each outcome; every outcome is named.
+    /// How many cases, or pairs of a matrix, had each outcome; every outcome is named.
     pub summary: BTreeMap<String, u32>,
     /// One entry a case, in the order of the chapters.
     pub cases: Vec<CaseReport>,
     /// Expectations that no longer hold.
     pub stale: Vec<String>,
+    /// The clauses that the cases judge, by id.
+    pub clauses: BTreeMap<String, ClauseReport>,
+    /// Who talked with whom; empty unless a matrix was asked for.
+    pub matrix: Vec<PairReport>,
 }
 
 /// What was judged.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TargetReport {
+    /// The profile that it was judged by.
+    pub profile: String,
     /// `embedded`, `attach` or `exec`.
     pub kind: String,
     /// The address it was attached to, or the command.
@@ -45,6 +70,49 @@ pub struct TargetReport {
     pub version: String,
     /// What it declares beyond the profile.
     pub capabilities: Vec<String>,
+}
+
+impl TargetReport {
+    /// Its name for people: what it calls itself, or else where it is.
+    #[must_use]
+    pub fn name(&self) -> String {
+        if self.implementation.is_empty() {
+            return self.place.clone();
+        }
+        format!("{} {}", self.implementation, self.version).trim_end().to_owned()
+    }
+}
+
+/// A clause as the chapter has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClauseReport {
+    /// The chapter.
+    pub word: String,
+    /// Who has to keep it.
+    pub role: String,
+    /// What can show that it is kept.
+    pub evidence: String,
+    /// The sentence.
+    pub text: String,
+}
+
+/// Two clients that talked over a server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PairReport {
+    /// The server's name.
+    pub server: String,
+    /// The name of the client that invited.
+    pub inviter: String,
+    /// The name of the client that claimed.
+    pub claimer: String,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// How long it took.
+    pub duration_ms: u64,
+    /// What was seen.
+    pub note: String,
 }
 
 /// What became of one case.
@@ -98,35 +166,100 @@ impl CaseReport {
 }
 
 impl Report {
-    /// A report of these cases.
+    /// A report of these cases. `clauses` are all that there are; those that the cases judge are kept.
     #[must_use]
-    pub fn new(target: TargetReport, seed: u64, cases: Vec<CaseReport>) -> Self {
+    pub fn new(
+        targets: Vec<TargetReport>,
+        seed: u64,
+        cases: Vec<CaseReport>,
+        clauses: &[Clause],
+    ) -> Self {
+        let judged =
+            |clause: &&Clause| cases.iter().any(|case| case.requirements.contains(&clause.id));
+        let clauses = clauses
+            .iter()
+            .filter(judged)
+            .map(|clause| (clause.id.clone(), ClauseReport::of(clause)))
+            .collect();
         let mut report = Self {
+            report_version: REPORT_VERSION,
             spec_revision: SPEC_REVISION,
             suite_version: SUITE_VERSION.to_owned(),
-            target,
+            verdict: Exit::Harness,
+            targets,
             seed,
             duration_ms: 0,
             summary: BTreeMap::new(),
             cases,
             stale: Vec::new(),
+            clauses,
+            matrix: Vec::new(),
         };
-        report.count();
+        report.judge(false);
         report
     }
 
-    /// Counts the outcomes again.
-    pub fn count(&mut self) {
+    /// Counts the outcomes again and draws the verdict from them.
+    pub fn judge(&mut self, strict: bool) {
+        let cases = self.cases.iter().map(|case| case.outcome);
+        let pairs = self.matrix.iter().map(|pair| pair.outcome);
+        let outcomes: Vec<Outcome> = cases.chain(pairs).collect();
         self.summary = Outcome::ALL.iter().map(|outcome| (outcome.name().to_owned(), 0)).collect();
-        for case in &self.cases {
-            *self.summary.entry(case.outcome.name().to_owned()).or_default() += 1;
+        for outcome in &outcomes {
+            *self.summary.entry(outcome.name().to_owned()).or_default() += 1;
         }
+        self.verdict = Exit::of(&outcomes, strict, !self.stale.is_empty());
     }
 
-    /// The outcomes alone.
+    /// The chapters that have cases here, in order, with the cases of each.
     #[must_use]
-    pub fn outcomes(&self) -> Vec<Outcome> {
-        self.cases.iter().map(|case| case.outcome).collect()
+    pub fn chapters(&self) -> Vec<(&str, Vec<&CaseReport>)> {
+        let mut chapters: Vec<(&str, Vec<&CaseReport>)> = Vec::new();
+        for case in &self.cases {
+            let word = case.word();
+            match chapters.iter_mut().find(|(known, _)| *known == word) {
+                Some((_, cases)) => cases.push(case),
+                None => chapters.push((word, vec![case])),
+            }
+        }
+        chapters
+    }
+
+    /// What was judged, in a line: `edgewise-server 0.1.0, edgewise-client 0.1.0`.
+    #[must_use]
+    pub fn judged(&self) -> String {
+        self.targets.iter().map(TargetReport::name).collect::<Vec<_>>().join(", ")
+    }
+
+    /// How many cases had each outcome, without those that none had: `3 pass, 1 fail`.
+    #[must_use]
+    pub fn counts(&self) -> Vec<(Outcome, u32)> {
+        Outcome::ALL
+            .into_iter()
+            .filter_map(|outcome| {
+                let count = self.summary.get(outcome.name()).copied()?;
+                (count > 0).then_some((outcome, count))
+            })
+            .collect()
+    }
+}
+
+impl CaseReport {
+    /// The chapter it belongs to.
+    #[must_use]
+    pub fn word(&self) -> &str {
+        self.id.split('/').next().unwrap_or(&self.id)
+    }
+}
+
+impl ClauseReport {
+    fn of(clause: &Clause) -> Self {
+        Self {
+            word: clause.word.to_owned(),
+            role: format!("{:?}", clause.role).to_lowercase(),
+            evidence: format!("{:?}", clause.evidence).to_lowercase(),
+            text: clause.text.clone(),
+        }
     }
 }
 
@@ -136,7 +269,7 @@ mod tests {
 
     use super::*;
 
-    const SCHEMA: &str = include_str!("../report.schema.json");
+    const SCHEMA: &str = include_str!("../../report.schema.json");
 
     /// As much of JSON Schema as the file uses; anything else in it is a fault.
     fn check(schema: &Value, root: &Value, value: &Value, at: &str) -> Result<(), String> {
@@ -169,6 +302,11 @@ mod tests {
                         .find(missing)
                         .map_or(Ok(()), |_| Err(fault()))?;
                 }
+                "additionalProperties" if rule.is_object() => {
+                    for (name, value) in value.as_object().unwrap() {
+                        check(rule, root, value, &format!("{at}/{name}"))?;
+                    }
+                }
                 "properties" | "additionalProperties" => {
                     let known = schema["properties"].as_object().unwrap();
                     for (name, value) in value.as_object().unwrap() {
@@ -199,7 +337,17 @@ mod tests {
         let cases = Outcome::ALL.map(|outcome| CaseReport::plain("a/b", Vec::new(), outcome));
         let cases = cases.into_iter().chain([full]).collect();
         let target = TargetReport { kind: "embedded".into(), ..TargetReport::default() };
-        Report::new(target, 1, cases)
+        let clauses = crate::clauses::read("frame", "**FRAME-1** (server; wire) It MUST be so.");
+        let mut report = Report::new(vec![target], 1, cases, &clauses.unwrap());
+        report.matrix.push(PairReport {
+            server: "s".into(),
+            inviter: "a".into(),
+            claimer: "b".into(),
+            outcome: Outcome::Pass,
+            duration_ms: 1,
+            note: "40 texts".into(),
+        });
+        report
     }
 
     #[test]
@@ -227,7 +375,9 @@ mod tests {
         let case = value["cases"].as_array().unwrap().last().unwrap();
         let pairs = [
             ("/properties", &value),
-            ("/$defs/target/properties", &value["target"]),
+            ("/$defs/target/properties", &value["targets"][0]),
+            ("/$defs/clause/properties", &value["clauses"]["FRAME-1"]),
+            ("/$defs/pair/properties", &value["matrix"][0]),
             ("/$defs/case/properties", case),
             ("/$defs/summary/properties", &value["summary"]),
         ];

@@ -2,9 +2,8 @@
 
 use std::fmt::Write;
 
-use crate::clauses::Clause;
+use super::{CaseReport, ClauseReport, PairReport, Report};
 use crate::outcome::Outcome;
-use crate::report::{CaseReport, Report};
 
 const RED: &str = "\u{1b}[31m";
 const GREEN: &str = "\u{1b}[32m";
@@ -18,21 +17,13 @@ const TRACE_LINES: usize = 24;
 
 /// The whole report: words, cases, and for each that is no pass what there is to know.
 #[must_use]
-pub fn draw(report: &Report, clauses: &[Clause], traces: bool) -> String {
+pub fn draw(report: &Report, traces: bool) -> String {
     let mut text = String::new();
-    let mut words: Vec<&str> = Vec::new();
-    for case in &report.cases {
-        let word = word_of(case);
-        if !words.contains(&word) {
-            words.push(word);
-        }
-    }
-    for word in words {
-        let cases: Vec<_> = report.cases.iter().filter(|case| word_of(case) == word).collect();
+    for (word, cases) in report.chapters() {
         let good = cases.iter().filter(|case| case.outcome == Outcome::Pass).count();
         let _ = writeln!(text, "{BOLD}{word}{PLAIN}  {good} of {}", cases.len());
         for case in cases {
-            draw_case(&mut text, case, clauses, traces);
+            draw_case(&mut text, report, case, traces);
         }
     }
     for stale in &report.stale {
@@ -45,21 +36,14 @@ pub fn draw(report: &Report, clauses: &[Clause], traces: bool) -> String {
 /// The last lines: what was judged, and how many cases had each outcome.
 #[must_use]
 pub fn summary(report: &Report) -> String {
-    let target = &report.target;
-    let name = if target.implementation.is_empty() {
-        target.place.clone()
-    } else {
-        format!("{} {}", target.implementation, target.version).trim_end().to_owned()
-    };
-    let counts: Vec<String> = Outcome::ALL
-        .iter()
-        .filter_map(|outcome| {
-            let count = report.summary.get(outcome.name()).filter(|count| **count > 0)?;
-            Some(format!("{}{count} {}{PLAIN}", colour(*outcome), outcome.name()))
-        })
+    let counts: Vec<String> = report
+        .counts()
+        .into_iter()
+        .map(|(outcome, count)| format!("{}{count} {}{PLAIN}", colour(outcome), outcome.name()))
         .collect();
     format!(
-        "\n{name}, specification revision {}, suite {}, seed {}\n{} in {:.1} s\n",
+        "\n{}, specification revision {}, suite {}, seed {}\n{} in {:.1} s\n",
+        report.judged(),
         report.spec_revision,
         report.suite_version,
         report.seed,
@@ -68,11 +52,18 @@ pub fn summary(report: &Report) -> String {
     )
 }
 
-fn word_of(case: &CaseReport) -> &str {
-    case.id.split('/').next().unwrap_or(&case.id)
+/// One pair of a matrix in a line.
+#[must_use]
+pub fn pair(pair: &PairReport, width: usize) -> String {
+    let PairReport { inviter, claimer, outcome, duration_ms, note, .. } = pair;
+    format!(
+        "  {inviter:<width$} × {claimer:<width$}  {}{:<11}{PLAIN} {note}  {DIM}{duration_ms} ms{PLAIN}",
+        colour(*outcome),
+        outcome.name(),
+    )
 }
 
-fn draw_case(text: &mut String, case: &CaseReport, clauses: &[Clause], traces: bool) {
+fn draw_case(text: &mut String, report: &Report, case: &CaseReport, traces: bool) {
     let outcome = case.outcome;
     let mark = match outcome {
         Outcome::Pass => "✓".to_owned(),
@@ -101,8 +92,9 @@ fn draw_case(text: &mut String, case: &CaseReport, clauses: &[Clause], traces: b
     }
     if outcome.is_against(true) {
         for id in &case.requirements {
-            if let Some(clause) = clauses.iter().find(|clause| clause.id == *id) {
-                line("clause", &clause.to_string());
+            if let Some(clause) = report.clauses.get(id) {
+                let ClauseReport { role, evidence, text, .. } = clause;
+                line("clause", &format!("{id} ({role}; {evidence}) {text}"));
             }
         }
     }
@@ -149,8 +141,8 @@ mod tests {
             rerun: Some("edgewise-conformance --case frame/x".into()),
             ..CaseReport::plain("frame/x", vec!["FRAME-1".into()], Outcome::Fail)
         };
-        let report = Report::new(TargetReport::default(), 3, vec![case]);
-        let text = draw(&report, &clauses.unwrap(), false);
+        let report = Report::new(vec![TargetReport::default()], 3, vec![case], &clauses.unwrap());
+        let text = draw(&report, false);
         for part in [
             "✗",
             "frame/x",
