@@ -20,6 +20,8 @@ pub const MUTANTS: &[Mutant] = &[
     kills!("ROTATION-13", "rotation/change-in-grace"),
     kills!("ROTATION-14", "rotation/chain-not-joined"),
     kills!("ROTATION-15", "rotation/chain-in-attach"),
+    kills!("ROTATION-16", "rotation/keys-not-taken"),
+    kills!("ROTATION-17", "rotation/keys-lost"),
     kills!("ROTATION-18/left", "rotation/move"),
     kills!("ROTATION-19", "rotation/move-superseded"),
     kills!("ROTATION-20", "rotation/move"),

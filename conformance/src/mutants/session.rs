@@ -21,5 +21,6 @@ pub const MUTANTS: &[Mutant] = &[
     kills!("SESSION-36", "session/hello-again"),
     kills!("SESSION-37", "session/unacknowledged"),
     kills!("SESSION-38", "session/server-forgets"),
+    kills!("SESSION-39", "session/deniable"),
     kills!("SESSION-43", "session/unacknowledged"),
 ];

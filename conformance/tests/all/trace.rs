@@ -123,16 +123,19 @@ fn every_clause_for_servers_has_a_case() {
     assert!(lacking.is_empty(), "without a case: {lacking:#?}");
 }
 
-/// What a driven client shows, in the chapters of profile duplex.
+/// Whether a clause is about what a driven client shows, in the chapters of profile duplex and in
+/// rotation.
+fn is_driven(clause: &Clause) -> bool {
+    let words = ["rotation", "invitation", "session", "message", "scatter"];
+    clause.evidence == Evidence::Driver && words.contains(&clause.word)
+}
+
 #[test]
 fn every_clause_of_evidence_driver_has_a_case() {
     let duplex = cases::of(Profile::Duplex);
     let judged: BTreeSet<String> = duplex.flat_map(Case::requirements).collect();
     let clauses = all_clauses();
-    let words = ["invitation", "session", "message", "scatter"];
-    let missing = clauses
-        .iter()
-        .filter(|clause| clause.evidence == Evidence::Driver && words.contains(&clause.word));
+    let missing = clauses.iter().filter(|clause| is_driven(clause));
     let missing = missing.filter(|clause| !judged.contains(&clause.id));
     let missing = missing.map(|clause| clause.id.clone()).collect();
     let lacking = lacking(missing, &reasons("no-client-case.txt"));
@@ -147,6 +150,17 @@ fn every_clause_for_servers_has_a_mutant() {
     let missing = missing.filter(|clause| !broken.contains(clause.id.as_str()));
     let missing = missing.map(|clause| clause.id.clone()).collect();
     let lacking = lacking(missing, &reasons("no-mutant.txt"));
+    assert!(lacking.is_empty(), "without a mutant: {lacking:#?}");
+}
+
+#[test]
+fn every_clause_of_evidence_driver_has_a_mutant() {
+    let broken: BTreeSet<&str> = mutants::all().map(mutants::Mutant::clause).collect();
+    let clauses = all_clauses();
+    let missing = clauses.iter().filter(|clause| is_driven(clause));
+    let missing = missing.filter(|clause| !broken.contains(clause.id.as_str()));
+    let missing = missing.map(|clause| clause.id.clone()).collect();
+    let lacking = lacking(missing, &reasons("no-client-mutant.txt"));
     assert!(lacking.is_empty(), "without a mutant: {lacking:#?}");
 }
 

@@ -8,6 +8,7 @@ use super::signed;
 use crate::connection::Id;
 use crate::constants::{CHAIN_MAX, KEY_GRACE_HOURS_MAX, KEY_LIFE_HOURS_MAX};
 use crate::error::Misuse;
+use crate::mutant;
 use crate::rotation::KeyRecord;
 use crate::suite::SigningKey;
 use crate::time::{Hour, Now};
@@ -128,12 +129,18 @@ impl KeyRing {
             return Err(Misuse::Version);
         }
         let change = signed::change(role, recipient_id, &self.newest, &new);
+        if mutant!(ROTATION_17) {
+            self.chain.clear();
+        }
         // ROTATION-17: the oldest change makes room.
         if self.chain.is_full() {
             self.chain.remove(0);
         }
         self.chain.push(change);
         self.before = Some(std::mem::replace(&mut self.newest, new));
+        if mutant!(ROTATION_16) {
+            self.before = None;
+        }
         Ok(())
     }
 

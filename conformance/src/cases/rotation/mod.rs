@@ -3,6 +3,7 @@
 pub mod chain;
 pub mod change;
 pub mod following;
+pub mod keys;
 pub mod life;
 pub mod moving;
 
@@ -15,7 +16,7 @@ use crate::trial::{Stop, Trial};
 
 /// All of them.
 pub const TABLES: &[&[Case]] =
-    &[life::CASES, change::CASES, chain::CASES, moving::CASES, following::CASES];
+    &[life::CASES, change::CASES, chain::CASES, moving::CASES, following::CASES, keys::CASES];
 
 fn change(pair: &Pair, role: Role, new: &Key) -> KeyChange {
     pair.connection.change(role, pair.connection.key(role), new)
