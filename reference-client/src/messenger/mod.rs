@@ -121,8 +121,9 @@ impl Messenger {
     }
 
     /// Waits until everything that was said is accepted by a server, every acceptance and request
-    /// is under way, and what was removed is deleted on its server; or until `millis` are over;
-    /// whether it is.
+    /// is under way, what was removed is deleted on its server, and keys are changed, contacts
+    /// blocked and connections moved as far as servers have to do with it; or until `millis` are
+    /// over; whether it is.
     ///
     /// # Errors
     /// [`MessengerError::Closed`].

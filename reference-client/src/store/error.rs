@@ -173,6 +173,9 @@ pub enum StoreMisuse {
         /// The session's highest.
         sealed: u32,
     },
+    /// Cells were stored without the state that sealed them.
+    #[error("the cell of counter {0} was stored without the state that sealed it")]
+    StateNotStored(u32),
     /// The connection has the other role.
     #[error("the connection has the other role")]
     OtherRole,

@@ -6,8 +6,8 @@ use super::table::{
     CONNECTION, CONTACT, INVITATION, MESSAGE, PIECE, PROFILE, SERVER, SESSION, SETTING,
 };
 use super::{
-    Acknowledge, Connection, ConnectionId, Contact, ContactId, Invitation, InvitationId, Message,
-    Piece, PieceId, Position, ProfileId, Reader, Server, ServerId, Session, SessionId, StoreError,
+    Connection, ConnectionId, Contact, ContactId, Invitation, InvitationId, Message, Piece,
+    PieceId, Position, ProfileId, Reader, Server, ServerId, Session, SessionId, StoreError,
     Versioned,
 };
 
@@ -26,10 +26,10 @@ pub enum Exported {
     Invitation(InvitationId, Invitation),
     /// A connection, with a sender's parts.
     Connection(ConnectionId, Box<Connection>),
-    /// What is to be acknowledged.
-    Acknowledge(Acknowledge),
     /// A session.
     Session(SessionId, Session),
+    /// What of a session's state is written seldom.
+    Base(SessionId, Versioned),
     /// A piece of something incomplete.
     Piece(SessionId, PieceId, Piece),
     /// A message; those of one contact come in their order.
@@ -89,11 +89,12 @@ impl Reader<'_> {
             }
             Ok(true)
         })?;
-        for due in self.unacknowledged()? {
-            take(Exported::Acknowledge(due))?;
-        }
         self.each::<E>(&SESSION, &[], "", |row| {
-            take(Exported::Session(SessionId(row.column(0)), self.opened(&SESSION, &row)?))?;
+            let id = SessionId(row.column(0));
+            take(Exported::Session(id, self.opened(&SESSION, &row)?))?;
+            if let Some(base) = self.base(id)? {
+                take(Exported::Base(id, base))?;
+            }
             Ok(true)
         })?;
         self.each::<E>(&PIECE, &[], "", |row| {

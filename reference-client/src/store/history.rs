@@ -139,8 +139,9 @@ impl Reader<'_> {
         let start = before.map_or(end, |Position(at)| end.min(at.saturating_sub(1)));
         // A history has no gap, so what must come is known before it is read.
         let mut next = start;
-        let tail = format!("AND position <= {start} ORDER BY position DESC LIMIT {looks}");
-        self.each(&MESSAGE, &[contact.0], &tail, |row| {
+        let tail = "AND position <= ?2 ORDER BY position DESC LIMIT ?3";
+        let values = [i64::try_from(start).unwrap_or(i64::MAX), looks.into()];
+        self.each_of(&MESSAGE, &[contact.0], (tail, &values), |row| {
             let at = position(&row);
             if at != Position(next) {
                 return Err(self.missing());
@@ -190,7 +191,7 @@ impl Reader<'_> {
         let sql = "SELECT position FROM message INDEXED BY message_lookup \
                    WHERE contact = ?1 AND lookup = ?2";
         let failed = |error: rusqlite::Error| self.failed(&error);
-        let mut statement = self.db.prepare(sql).map_err(failed)?;
+        let mut statement = self.db.prepare_cached(sql).map_err(failed)?;
         let positions = statement.query_map([contact.0, lookup], |row| row.get(0));
         for at in positions.map_err(failed)? {
             let at = Position(at.map(i64::unsigned_abs).map_err(failed)?);

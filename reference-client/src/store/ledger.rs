@@ -65,6 +65,11 @@ impl Ledger {
         &mut self.sums[at]
     }
 
+    /// A table that there is no more.
+    pub(super) fn forget(&mut self, table: &str) {
+        self.sums.retain(|sum| sum.table != table);
+    }
+
     pub(super) fn matches(&self, found: &Sum) -> bool {
         let known = self.sums.iter().find(|sum| sum.table == found.table);
         known.map_or(found.rows == 0, |known| known == found)

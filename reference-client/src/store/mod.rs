@@ -76,7 +76,7 @@ pub use error::{StoreError, StoreMisuse};
 pub use export::Exported;
 pub use history::{Delivery, Direction, Found, Message, Position};
 pub use id::{ConnectionId, ContactId, InvitationId, PieceId, ProfileId, ServerId, SessionId};
-pub use inbox::{Acknowledge, Received, Receiving};
+pub use inbox::{Received, Receiving};
 pub use invitation::{Given, Invitation};
 pub use outbox::{Cell, Part, Says, Sending, Sent};
 pub use piece::Piece;

@@ -30,6 +30,8 @@ const APPLICATION_ID_AT: usize = 68;
 const HEADER_LEN: usize = 100;
 /// A store's page, in bytes: SQLite's usual one.
 const PAGE_LEN: u64 = 4_096;
+/// Statements that are kept prepared: more than there are.
+const STATEMENTS: usize = 96;
 
 impl Store {
     /// Makes a store and opens it. It is there whole or not at all, even if this is interrupted.
@@ -188,6 +190,7 @@ pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
         return Err(StoreError::ReadOnly { path: path.to_owned() });
     }
     db.busy_timeout(Duration::from_secs(1)).map_err(failed)?;
+    db.set_prepared_statement_cache_capacity(STATEMENTS);
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true).map_err(failed)?;
     // Exclusive before the log is first used: then it needs no shared memory, whose file would be
     // mapped and could end the process when the disk is full.

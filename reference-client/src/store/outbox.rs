@@ -137,29 +137,46 @@ impl Transaction<'_> {
     /// may leave.
     pub fn send(&mut self, sending: &Sending<'_>) -> Result<Sent, StoreError> {
         let session = self.session_at(sending.session, sending.revision)?;
-        let mut sealed = session.sealed;
-        for cell in sending.cells {
-            if cell.s <= sealed {
-                return Err(StoreMisuse::CounterUsed { s: cell.s, sealed }.into());
-            }
-            sealed = cell.s;
-        }
-        let contact = session.contact;
         let message = match sending.says {
             Says::Nothing => None,
-            Says::New(message) => Some(self.add_message(contact, message)?),
+            Says::New(message) => Some(self.add_message(session.contact, message)?),
             Says::Known(position) => Some(position),
         };
+        let numbers = self.add_cells(sending.session, sending.cells, message)?;
+        let revision = self.set_session(sending.session, sending.revision, sending.state)?;
+        Ok(Sent { revision, message, numbers })
+    }
+
+    /// Stores the parts of cells that a session has sealed, by rising counters, and the message
+    /// that they are of; their numbers, as [`Sent::numbers`]. The state that sealed them is to be
+    /// stored after it in the same transaction, once for all of them: without it, nothing is
+    /// committed.
+    ///
+    /// # Errors
+    /// [`StoreMisuse::CounterUsed`], [`StoreMisuse::Unknown`], [`StoreMisuse::OtherRole`].
+    pub fn add_cells(
+        &mut self,
+        id: SessionId,
+        cells: &[Cell],
+        message: Option<Position>,
+    ) -> Result<Vec<(ConnectionId, u64)>, StoreError> {
+        let mut sealed = match self.sealed.get(&id) {
+            Some(sealed) => *sealed,
+            None => self.session(id)?.ok_or(StoreMisuse::Unknown("session"))?.sealed,
+        };
         let mut numbers = Vec::new();
-        for cell in sending.cells {
-            for (connection, part) in &cell.parts {
-                let (session, s, part) = (sending.session, cell.s, part.clone());
-                let part = Part { session, s, message, part };
+        for Cell { s, parts } in cells {
+            if *s <= sealed {
+                return Err(StoreMisuse::CounterUsed { s: *s, sealed }.into());
+            }
+            sealed = *s;
+            self.sealed.insert(id, sealed);
+            for (connection, part) in parts {
+                let part = Part { session: id, s: *s, message, part: part.clone() };
                 numbers.push((*connection, self.add_part(*connection, &part)?));
             }
         }
-        let revision = self.put_session(sending.session, session, sending.state, Some(sealed))?;
-        Ok(Sent { revision, message, numbers })
+        Ok(numbers)
     }
 
     fn add_part(&mut self, id: ConnectionId, part: &Part) -> Result<u64, StoreError> {

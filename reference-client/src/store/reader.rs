@@ -57,18 +57,30 @@ impl Reader<'_> {
         StoreError::Corrupt { path: self.path.to_owned(), what: what.into() }
     }
 
-    /// Rows whose first columns are these, handed over one by one. `tail` orders and limits.
+    /// Rows whose first columns are these, handed over one by one. `tail` orders.
     pub(super) fn each<E: From<StoreError>>(
         &self,
         table: &'static Table,
         first: &[i64],
         tail: &str,
+        take: impl FnMut(Row) -> Result<bool, E>,
+    ) -> Result<(), E> {
+        self.each_of(table, first, (tail, &[]), take)
+    }
+
+    /// The same, with values of the tail, whose places come after those of the first columns.
+    pub(super) fn each_of<E: From<StoreError>>(
+        &self,
+        table: &'static Table,
+        first: &[i64],
+        (tail, values): (&str, &[i64]),
         mut take: impl FnMut(Row) -> Result<bool, E>,
     ) -> Result<(), E> {
         let sql = format!("{} {tail}", table.select(first.len()));
         let failed = |error: rusqlite::Error| E::from(self.failed(&error));
-        let mut statement = self.db.prepare(&sql).map_err(failed)?;
-        let mut rows = statement.query(params_from_iter(first)).map_err(failed)?;
+        let mut statement = self.db.prepare_cached(&sql).map_err(failed)?;
+        let mut rows =
+            statement.query(params_from_iter(first.iter().chain(values))).map_err(failed)?;
         while let Some(row) = rows.next().map_err(failed)? {
             if !take(Row::read(row, table).map_err(failed)?)? {
                 break;
@@ -140,10 +152,9 @@ impl Reader<'_> {
 
     /// One number of a statement that always has a row.
     pub(super) fn number(&self, sql: &str, of: &[i64]) -> Result<Option<i64>, StoreError> {
-        let value = self
-            .db
-            .query_row(sql, params_from_iter(of), |row| row.get(0))
-            .map_err(|error| self.failed(&error))?;
+        let failed = |error: rusqlite::Error| self.failed(&error);
+        let mut statement = self.db.prepare_cached(sql).map_err(failed)?;
+        let value = statement.query_row(params_from_iter(of), |row| row.get(0)).map_err(failed)?;
         match value {
             Value::Integer(number) => Ok(Some(number)),
             Value::Null => Ok(None),

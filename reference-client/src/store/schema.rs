@@ -4,7 +4,7 @@ use rusqlite::types::Value;
 use zeroize::Zeroizing;
 
 use super::error::StoreError;
-use super::table::{CREATE_KEY, CREATE_LOOKUP, LEDGER, TABLES, Table};
+use super::table::{BASE, CREATE_KEY, CREATE_LOOKUP, LEDGER, TABLES, Table};
 use super::transaction::Transaction;
 
 /// In the file's header: tells a store from every other SQLite file. "Edge" in ASCII.
@@ -20,6 +20,14 @@ pub(super) struct Schema {
     pub(super) migrations: Vec<Migration>,
 }
 
+/// What was to be acknowledged was never read: after a crash servers deliver again what is not
+/// acknowledged. And a session's state has a part that is written seldom; until it is, the
+/// session's own row has all of it.
+fn to_2(step: &mut Step<'_, '_>) -> Result<(), StoreError> {
+    step.drop_table("inbox")?;
+    step.sql(BASE.create)
+}
+
 /// The step to a version from the one before. It runs in a transaction with whatever other steps
 /// are needed; if it fails, none of them has happened.
 #[derive(Clone, Copy)]
@@ -31,15 +39,21 @@ pub(super) struct Migration {
 /// What a migration can do.
 pub(super) struct Step<'t, 'a>(pub(super) &'t mut Transaction<'a>);
 
-// Version 1 has nothing to migrate from: until there is a version 2, tests alone take a step.
-#[cfg_attr(not(test), expect(dead_code, reason = "for the first migration"))]
 impl Step<'_, '_> {
     /// Runs a statement of the schema.
     pub(super) fn sql(&self, sql: &str) -> Result<(), StoreError> {
         self.0.db.execute_batch(sql).map_err(|error| self.0.failed(&error))
     }
 
+    /// Removes a table with its rows, which are in no ledger from then on.
+    fn drop_table(&mut self, table: &str) -> Result<(), StoreError> {
+        self.sql(&format!("DROP TABLE {table}"))?;
+        self.0.forget_table(table);
+        Ok(())
+    }
+
     /// Opens, changes and seals again every value of a table.
+    #[cfg_attr(not(test), expect(dead_code, reason = "no step of today changes values"))]
     pub(super) fn rewrite(
         &mut self,
         table: &'static Table,
@@ -66,7 +80,8 @@ impl Schema {
         let tables = TABLES.to_vec();
         let mut statements: Vec<_> = tables.iter().map(|table| table.create).collect();
         statements.extend([LEDGER.create, CREATE_KEY, CREATE_LOOKUP]);
-        Self { version: 1, statements, tables, migrations: Vec::new() }
+        let migrations = vec![Migration { to: 2, run: to_2 }];
+        Self { version: 2, statements, tables, migrations }
     }
 
     /// Brings a store from an older version to this one, inside a transaction.
@@ -112,6 +127,8 @@ mod tests {
     use super::super::{Options, Store, Unlock};
     use super::*;
 
+    const NEXT: u32 = 3;
+
     static PIN: Table = Table {
         name: "pin",
         columns: &["pin", "contact"],
@@ -119,17 +136,18 @@ mod tests {
         create: "CREATE TABLE pin (pin INTEGER PRIMARY KEY, contact INTEGER NOT NULL REFERENCES contact, sealed BLOB NOT NULL) STRICT",
     };
 
-    /// A version 2 for this test alone: it pins every contact, and adds a byte to their records.
-    fn second(run: fn(&mut Step<'_, '_>) -> Result<(), StoreError>) -> Schema {
+    /// A next version for this test alone: it pins every contact, and adds a byte to their
+    /// records.
+    fn next(run: fn(&mut Step<'_, '_>) -> Result<(), StoreError>) -> Schema {
         let mut schema = Schema::current();
-        schema.version = 2;
+        schema.version = NEXT;
         schema.tables.push(&PIN);
         schema.statements.push(PIN.create);
-        schema.migrations.push(Migration { to: 2, run });
+        schema.migrations.push(Migration { to: NEXT, run });
         schema
     }
 
-    fn to_second(step: &mut Step<'_, '_>) -> Result<(), StoreError> {
+    fn to_next(step: &mut Step<'_, '_>) -> Result<(), StoreError> {
         step.sql(PIN.create)?;
         step.rewrite(&CONTACT, |value| {
             let mut longer = Zeroizing::new(value.to_vec());
@@ -149,7 +167,7 @@ mod tests {
 
     /// Does the whole step, and fails then.
     fn in_vain(step: &mut Step<'_, '_>) -> Result<(), StoreError> {
-        to_second(step)?;
+        to_next(step)?;
         Err(step.0.corrupt("as a test"))
     }
 
@@ -186,7 +204,7 @@ mod tests {
         let messages = store.read().export(|_| Ok::<_, StoreError>(()));
         messages.unwrap();
         drop(store);
-        let store = Store::open_with(second(to_second), &path, &unlock, &options).unwrap();
+        let store = Store::open_with(next(to_next), &path, &unlock, &options).unwrap();
         assert!(!expected.is_empty());
         expected.iter_mut().for_each(|value| value.push(0xaa));
         assert_eq!(contacts(&store), expected);
@@ -198,18 +216,18 @@ mod tests {
         assert_eq!((row, &**value), (1, &b"pinned"[..]));
         store.check().unwrap();
         store.close().unwrap();
-        // The code of version 1 will not touch it any more, and that of version 2 opens it again
-        // without a step.
+        // The code of today will not touch it any more, and the next one's opens it again without
+        // a step.
         let refused = Store::open(&path, &unlock, &options).unwrap_err();
-        assert!(matches!(refused, StoreError::FromTheFuture { found: 2, known: 1, .. }));
-        let store = Store::open_with(second(in_vain), &path, &unlock, &options).unwrap();
+        assert!(matches!(refused, StoreError::FromTheFuture { found: NEXT, known: 2, .. }));
+        let store = Store::open_with(next(in_vain), &path, &unlock, &options).unwrap();
         assert_eq!(contacts(&store), expected);
         drop(store);
         // A version that was altered in the plain header starts no step again.
         let db = rusqlite::Connection::open(&path).unwrap();
         db.pragma_update(None, "user_version", 1).unwrap();
         drop(db);
-        let refused = Store::open_with(second(to_second), &path, &unlock, &options).unwrap_err();
+        let refused = Store::open_with(next(to_next), &path, &unlock, &options).unwrap_err();
         assert!(
             matches!(&refused, StoreError::Corrupt { what, .. } if what.contains("version")),
             "{refused:?}"
@@ -218,15 +236,15 @@ mod tests {
 
     #[test]
     fn a_migration_that_fails_leaves_the_store_as_it_was() {
-        let (_folder, path, unlock) = fixture();
         let options = Options::default();
         let before = {
-            let store = Store::open(&path, &unlock, &options).unwrap();
-            contacts(&store)
+            let (_folder, path, unlock) = fixture();
+            contacts(&Store::open(&path, &unlock, &options).unwrap())
         };
+        let (_folder, path, unlock) = fixture();
         let bytes = fs::read(&path).unwrap();
-        let refused = Store::open_with(second(in_vain), &path, &unlock, &options).unwrap_err();
-        assert!(matches!(&refused, StoreError::Migration { from: 1, to: 2, .. }), "{refused:?}");
+        let refused = Store::open_with(next(in_vain), &path, &unlock, &options).unwrap_err();
+        assert!(matches!(&refused, StoreError::Migration { from: 1, to: NEXT, .. }), "{refused:?}");
         assert!(refused.to_string().contains("unchanged"), "{refused}");
         assert!(fs::read(&path).unwrap() == bytes, "not one byte of the file has changed");
         let store = Store::open(&path, &unlock, &options).unwrap();
@@ -236,8 +254,37 @@ mod tests {
     #[test]
     fn a_version_without_a_way_to_it_is_told() {
         let (_folder, path, unlock) = fixture();
-        let schema = Schema { migrations: Vec::new(), ..second(to_second) };
+        let schema = Schema { migrations: Vec::new(), ..next(to_next) };
         let refused = Store::open_with(schema, &path, &unlock, &Options::default()).unwrap_err();
         assert!(matches!(refused, StoreError::Migration { from: 1, to: 2, .. }), "{refused:?}");
+    }
+
+    #[test]
+    fn version_2_has_no_inbox_and_goes_on_with_the_sessions() {
+        let (_folder, path, unlock) = fixture();
+        let tables = |path: &Path| {
+            let db = rusqlite::Connection::open(path).unwrap();
+            let sql = "SELECT group_concat(name) FROM (SELECT name FROM sqlite_schema \
+                       WHERE name IN ('inbox', 'base') ORDER BY name)";
+            db.query_row(sql, [], |row| row.get::<_, Option<String>>(0)).unwrap()
+        };
+        assert_eq!(tables(&path).as_deref(), Some("inbox"));
+        let mut store = Store::open(&path, &unlock, &Options::default()).unwrap();
+        let (profile, _) = store.read().profiles().unwrap().remove(0);
+        let (contact, _) = store.read().contacts(profile).unwrap().remove(0);
+        let (id, session) = store.read().sessions(contact).unwrap().remove(0);
+        assert_eq!(store.read().base(id).unwrap(), None);
+        let base = super::super::Versioned::new(7, b"seldom".to_vec().into());
+        store
+            .write(|tx| {
+                tx.set_base(id, &base)?;
+                tx.set_session(id, session.revision, &session.state)
+            })
+            .unwrap();
+        store.check().unwrap();
+        store.close().unwrap();
+        assert_eq!(tables(&path).as_deref(), Some("base"));
+        let store = Store::open(&path, &unlock, &Options::default()).unwrap();
+        assert_eq!(store.read().base(id).unwrap(), Some(base));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::codec::{Fields, Record, Writer};
 use super::error::{StoreError, StoreMisuse};
-use super::table::{CONTACT, PIECE, SESSION};
+use super::table::{BASE, CONTACT, PIECE, SESSION};
 use super::{ContactId, Reader, SessionId, Transaction, Versioned};
 
 /// A session with a contact.
@@ -39,7 +39,29 @@ impl Record for Session {
     }
 }
 
+struct Base(Versioned);
+
+impl Record for Base {
+    const VERSION: u8 = 1;
+
+    fn write(&self, to: &mut Writer) {
+        self.0.write(to);
+    }
+
+    fn read(_: u8, from: &mut Fields<'_>) -> Option<Self> {
+        Versioned::read(from).map(Self)
+    }
+}
+
 impl Reader<'_> {
+    /// What of a session's state is written seldom, if it ever was.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`], [`StoreError::Io`].
+    pub fn base(&self, id: SessionId) -> Result<Option<Versioned>, StoreError> {
+        Ok(self.find(&BASE, &[id.0])?.map(|(_, Base(base))| base))
+    }
+
     /// A session, if there is one of this id.
     ///
     /// # Errors
@@ -76,7 +98,19 @@ impl Transaction<'_> {
         Ok(SessionId(id))
     }
 
-    /// Stores the next state of a session that has sealed nothing new; its new revision.
+    /// Stores what of a session's state is written seldom. It belongs to the state that the same
+    /// transaction stores: a long state whose larger part seldom changes is not written whole for
+    /// each message.
+    ///
+    /// # Errors
+    /// [`StoreMisuse::Unknown`] without such a session.
+    pub fn set_base(&mut self, id: SessionId, base: &Versioned) -> Result<(), StoreError> {
+        self.must_have(&SESSION, id.0)?;
+        self.put(&BASE, &[id.0], &Base(base.clone()))
+    }
+
+    /// Stores the next state of a session, which has sealed the cells that this transaction has
+    /// [stored](Self::add_cells), and no others; its new revision.
     ///
     /// # Errors
     /// [`StoreMisuse::Unknown`], [`StoreMisuse::Stale`].
@@ -87,7 +121,7 @@ impl Transaction<'_> {
         state: &Versioned,
     ) -> Result<u64, StoreError> {
         let session = self.session_at(id, revision)?;
-        self.put_session(id, session, state, None)
+        self.put_session(id, session, state)
     }
 
     /// The session, if it is still at this revision.
@@ -104,10 +138,9 @@ impl Transaction<'_> {
         id: SessionId,
         before: Session,
         state: &Versioned,
-        sealed: Option<u32>,
     ) -> Result<u64, StoreError> {
         let revision = before.revision.saturating_add(1);
-        let sealed = sealed.unwrap_or(before.sealed);
+        let sealed = self.sealed.remove(&id).unwrap_or(before.sealed);
         let session = Session { state: state.clone(), revision, sealed, ..before };
         self.put(&SESSION, &[id.0, session.contact.0], &session)?;
         Ok(revision)
@@ -119,6 +152,8 @@ impl Transaction<'_> {
     /// [`StoreMisuse::Unknown`].
     pub fn remove_session(&mut self, id: SessionId) -> Result<(), StoreError> {
         self.must_have(&SESSION, id.0)?;
+        self.sealed.remove(&id);
+        self.remove(&BASE, &[id.0])?;
         self.remove_all(&PIECE, id.0)?;
         self.remove(&SESSION, &[id.0]).map(drop)
     }

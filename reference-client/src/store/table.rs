@@ -91,12 +91,12 @@ pub(super) static OUTBOX: Table = Table {
     create: "CREATE TABLE outbox (connection INTEGER NOT NULL REFERENCES connection, number INTEGER NOT NULL, sealed BLOB NOT NULL, PRIMARY KEY (connection, number)) STRICT, WITHOUT ROWID",
 };
 
-/// Up to where a connection's parts are stored and not yet acknowledged to the server.
-pub(super) static INBOX: Table = Table {
-    name: "inbox",
-    columns: &["connection"],
+/// What of a session's state is written seldom; its own row has the rest.
+pub(super) static BASE: Table = Table {
+    name: "base",
+    columns: &["session"],
     key: 1,
-    create: "CREATE TABLE inbox (connection INTEGER PRIMARY KEY REFERENCES connection, sealed BLOB NOT NULL) STRICT",
+    create: "CREATE TABLE base (session INTEGER PRIMARY KEY REFERENCES session, sealed BLOB NOT NULL) STRICT",
 };
 
 /// Pieces of what is not complete yet: fragments of messages, parts of cells.
@@ -153,7 +153,7 @@ pub(super) static TABLES: [&Table; 11] = [
     &CONNECTION,
     &SESSION,
     &OUTBOX,
-    &INBOX,
+    &BASE,
     &PIECE,
     &MESSAGE,
     &INVITATION,

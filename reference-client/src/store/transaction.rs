@@ -1,18 +1,19 @@
 //! Writing: all of a transaction is there afterwards, or none of it.
 
 use core::ops::Deref;
+use std::collections::BTreeMap;
 
 use rand_core::Rng;
 use rusqlite::params_from_iter;
 use rusqlite::types::Value;
 
-use super::VALUE_LEN_MAX;
 use super::codec::Record;
 use super::error::{StoreError, StoreMisuse};
 use super::ledger::Ledger;
 use super::reader::{LEDGER_ROW, Reader};
 use super::seal::Place;
 use super::table::{LEDGER, Table};
+use super::{SessionId, VALUE_LEN_MAX};
 use crate::clock::OsRandom;
 
 /// Reads and writes inside one transaction; see [`Store::write`](super::Store::write).
@@ -20,6 +21,9 @@ pub struct Transaction<'a> {
     reader: Reader<'a>,
     ledger: Ledger,
     written: core::cell::Cell<bool>,
+    /// The highest counter of the cells that were stored, for the sessions whose state that
+    /// sealed them is still to come.
+    pub(super) sealed: BTreeMap<SessionId, u32>,
 }
 
 impl<'a> Deref for Transaction<'a> {
@@ -38,12 +42,12 @@ impl core::fmt::Debug for Transaction<'_> {
 
 impl<'a> Transaction<'a> {
     pub(super) const fn new(reader: Reader<'a>, ledger: Ledger) -> Self {
-        Self { reader, ledger, written: core::cell::Cell::new(false) }
+        Self { reader, ledger, written: core::cell::Cell::new(false), sealed: BTreeMap::new() }
     }
 
     pub(super) fn execute(&self, sql: &str, values: Vec<Value>) -> Result<usize, StoreError> {
         self.written.set(true);
-        let mut statement = self.db.prepare(sql).map_err(|error| self.failed(&error))?;
+        let mut statement = self.db.prepare_cached(sql).map_err(|error| self.failed(&error))?;
         statement.execute(params_from_iter(values)).map_err(|error| self.failed(&error))
     }
 
@@ -132,7 +136,13 @@ impl<'a> Transaction<'a> {
     }
 
     /// Brings the ledger's table to a schema and writes it; the number of this transaction.
+    ///
+    /// # Errors
+    /// [`StoreMisuse::StateNotStored`]
     pub(super) fn finish(mut self) -> Result<u64, StoreError> {
+        if let Some(s) = self.sealed.values().next() {
+            return Err(StoreMisuse::StateNotStored(*s).into());
+        }
         self.ledger.committed = self.ledger.committed.saturating_add(1);
         let place = Place { table: LEDGER.name, columns: &LEDGER_ROW };
         let sealed = self.keys.seal(place, &self.ledger.encode());
@@ -143,6 +153,10 @@ impl<'a> Transaction<'a> {
     /// Whether anything was written, so that there is something to commit.
     pub(crate) const fn has_written(&self) -> bool {
         self.written.get()
+    }
+
+    pub(super) fn forget_table(&mut self, table: &str) {
+        self.ledger.forget(table);
     }
 
     pub(super) fn set_schema(&mut self, schema: u32) {

@@ -48,6 +48,12 @@ impl Turn<'_, '_> {
             SenderEvent::KeyExpired => self.rotate_key(id)?,
             _ => {}
         }
+        if matches!(
+            event,
+            SenderEvent::KeyConfirmed | SenderEvent::KeyRefused(_) | SenderEvent::Stopped(_)
+        ) {
+            self.state.changing.remove(&id);
+        }
         let Use::Session(session) = used else { return Ok(()) };
         if self.state.joins.contains_key(&session) {
             return self.join_sender(session, id, event);
@@ -137,6 +143,15 @@ impl Turn<'_, '_> {
             }
             RecipientEvent::KeyExpired => self.rotate_key(id)?,
             _ => {}
+        }
+        if matches!(
+            event,
+            RecipientEvent::KeyConfirmed
+                | RecipientEvent::KeyRefused(_)
+                | RecipientEvent::Suspended(_)
+                | RecipientEvent::Stopped(_)
+        ) {
+            self.state.changing.remove(&id);
         }
         match used {
             Use::Offer(invitation) => self.offer_heard(invitation, id, event),

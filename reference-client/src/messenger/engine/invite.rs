@@ -12,7 +12,7 @@ use edgewise_spec::scatter::{Arrival, Shape};
 use edgewise_spec::session::Mode;
 use edgewise_spec::suite::{Decapsulator, SigningKey};
 
-use super::offer::{Asked, Offer, OfferParts, verifying_key};
+use super::offer::{Asked, Offer, opening, verifying_key};
 use super::turn::{Result, Turn, Use};
 use crate::clock::OsRandom;
 use crate::messenger::{
@@ -77,18 +77,24 @@ impl Turn<'_, '_> {
                 self.add_recipient(profile, owner, (place, server), &secret, sealed, terms)?;
             connections.push(made);
         }
-        let parts = OfferParts {
+        let seed = key.to_seed();
+        let (receiver, session) =
+            opening(&bundle, &seed).ok_or_else(|| self.damaged("invitation"))?;
+        let offer = Offer {
+            id,
+            profile,
             inviter: Inviter::new(bundle.shape().n()),
             bundle,
-            seed: key.to_seed(),
+            seed,
             signing,
             carded,
             connections,
             seen: Places::default(),
             contact: invite.contact,
             request,
+            receiver,
+            session,
         };
-        let offer = Offer::new(id, profile, parts).ok_or_else(|| self.damaged("invitation"))?;
         self.state.offers.insert(id, offer);
         self.store_offer(id)?;
         Ok(id)

@@ -57,6 +57,7 @@ impl Turn<'_, '_> {
                 key
             }
         };
+        self.state.changing.insert(id);
         self.order(id, Order::Rotate(Box::new(key)));
         Ok(())
     }

@@ -8,7 +8,7 @@ use super::input::Output;
 use super::join::{JOIN, Join};
 use super::net::Order;
 use super::offer::Offer;
-use super::talk::{OutPart, TALK, Talk};
+use super::talk::{OutPart, Talk};
 use super::turn::{Result, State, Turn, Use};
 use crate::store::{ConnectionId, ContactId, End, Owner, ProfileId, Session, SessionId};
 
@@ -57,8 +57,9 @@ impl Turn<'_, '_> {
         let (revision, bytes) = (session.revision, session.state.bytes());
         let damaged = || self.damaged("session");
         match session.state.version() {
-            TALK => {
-                let talk = Talk::from_bytes(id, contact, profile, revision, bytes);
+            version if Talk::is_in(version) => {
+                let base = self.tx.base(id)?;
+                let talk = Talk::from_stored(id, profile, session, base.as_ref());
                 let mut talk = talk.ok_or_else(damaged)?;
                 self.fill(&mut talk)?;
                 let all = talk.connections().map(|it| (it, Use::Session(id)));
@@ -139,9 +140,9 @@ fn answered(state: &SenderState) -> u64 {
 }
 
 impl State {
-    /// A state that is filled anew, which knows what is up.
+    /// A state that is filled anew, which knows what is up and what servers were asked.
     pub(super) fn emptied(&mut self) {
-        let up = std::mem::take(&mut self.up);
-        *self = Self { up, ..Self::default() };
+        let (up, changing) = (std::mem::take(&mut self.up), std::mem::take(&mut self.changing));
+        *self = Self { up, changing, ..Self::default() };
     }
 }

@@ -29,6 +29,7 @@ mod turn;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
+use edgewise_spec::rotation::moving::MoverStep;
 use edgewise_spec::time::Hour;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
@@ -40,7 +41,7 @@ pub(crate) use self::turn::Turn;
 use self::turn::{State, Use};
 use super::{Event, MessengerError, Options};
 use crate::clock::Clock;
-use crate::store::{ConnectionId, Store};
+use crate::store::{ConnectionId, Store, StoreError};
 
 /// How long what nobody waits for may wait for the next transaction.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -78,6 +79,26 @@ pub(crate) async fn start(store: Store, options: Options) -> Result<Started, Mes
     Ok((inputs, told))
 }
 
+/// Why nothing of a job was stored.
+enum Undone {
+    /// It failed by itself: its answer has the error.
+    Answered,
+    /// It could not be stored.
+    NotStored(MessengerError),
+}
+
+impl From<MessengerError> for Undone {
+    fn from(error: MessengerError) -> Self {
+        Self::NotStored(error)
+    }
+}
+
+impl From<StoreError> for Undone {
+    fn from(error: StoreError) -> Self {
+        Self::NotStored(error.into())
+    }
+}
+
 struct Engine {
     store: Store,
     state: State,
@@ -99,7 +120,7 @@ impl Engine {
         inputs: &Receiver<Input>,
         started: oneshot::Sender<Result<(), MessengerError>>,
     ) {
-        let loaded = self.turn(|turn| {
+        let loaded: Result<(), MessengerError> = self.turn(|turn| {
             turn.load()?;
             turn.start_all()
         });
@@ -139,8 +160,11 @@ impl Engine {
             match input {
                 Input::Heard(id, heard) => self.waiting.push((id, heard)),
                 Input::Job(job) => {
-                    // In order: what was heard before is known to who asks now.
-                    self.take_heard();
+                    // In order: what was heard before is known to who asks now. That a server has
+                    // taken parts is told soon enough, and is no transaction before this one.
+                    if self.waiting.iter().any(|(_, heard)| !heard.is_acceptance()) {
+                        self.take_heard();
+                    }
                     self.job(job);
                 }
                 Input::Left(id, left) => {
@@ -177,15 +201,18 @@ impl Engine {
     }
 
     /// Runs a turn in one transaction; what it wants done is done once it is stored.
-    fn turn<T>(
+    fn turn<T, E: From<StoreError> + From<MessengerError>>(
         &mut self,
-        work: impl FnOnce(&mut Turn<'_, '_>) -> Result<T, MessengerError>,
-    ) -> Result<T, MessengerError> {
+        work: impl FnOnce(&mut Turn<'_, '_>) -> Result<T, E>,
+    ) -> Result<T, E> {
         let (state, now) = (&mut self.state, self.clock.now());
         let (mut outputs, mut written) = (Vec::new(), true);
         let done = self.store.write(|tx| {
             let mut turn = Turn { tx, state, now, outputs: &mut outputs };
-            let done = work(&mut turn).and_then(|done| turn.finish().map(|()| done));
+            let done = work(&mut turn).and_then(|done| {
+                turn.finish()?;
+                Ok(done)
+            });
             written = tx.has_written();
             done
         });
@@ -236,20 +263,17 @@ impl Engine {
     /// What a user asks is a transaction of its own.
     fn job(&mut self, job: Job) {
         let mut answer = None;
-        let done = self.turn(|turn| match job(turn) {
-            Ok(reply) => {
-                answer = Some(reply);
-                Ok(())
-            }
-            Err(reply) => {
-                answer = Some(reply);
-                Err(MessengerError::Closed)
-            }
+        let done = self.turn(|turn| {
+            let (reply, done) = match job(turn) {
+                Ok(reply) => (reply, Ok(())),
+                Err(reply) => (reply, Err(Undone::Answered)),
+            };
+            answer = Some(reply);
+            done
         });
-        // A job that failed by itself has its own error in its answer.
         let refused = match done {
-            Err(MessengerError::Closed) | Ok(()) => None,
-            Err(error) => Some(error),
+            Ok(()) | Err(Undone::Answered) => None,
+            Err(Undone::NotStored(error)) => Some(error),
         };
         if let Some(reply) = answer {
             reply(refused);
@@ -263,7 +287,7 @@ impl Engine {
             return;
         }
         let heard = std::mem::take(&mut self.waiting);
-        let done = self.turn(|turn| {
+        let done: Result<(), MessengerError> = self.turn(|turn| {
             let mut sessions = Vec::new();
             for (id, heard) in heard {
                 if let Some(Use::Session(session)) = turn.state.uses.get(&id) {
@@ -320,15 +344,19 @@ impl Engine {
 }
 
 impl State {
-    /// Whether everything that was said is accepted by a server, and what was given up is deleted
-    /// there.
+    /// Whether everything that was said is accepted by a server, what was given up is deleted
+    /// there, and what is to be changed or moved there is.
     fn is_flushed(&self) -> bool {
         self.joins.is_empty()
+            && self.changing.is_empty()
             && self.uses.values().all(|used| *used != Use::Doomed)
             && self.offers.values().all(|offer| offer.request.as_ref().is_none_or(|it| it.left))
             && self.talks.values().all(|talk| {
                 let taken = |out: &talk::Out| out.parts.iter().all(|part| part.accepted);
-                talk.queue.is_empty() && (talk.outs.is_empty() || talk.outs.iter().any(taken))
+                let making = matches!(talk.moving.mover.pending(), MoverStep::Create(_));
+                !making
+                    && talk.queue.is_empty()
+                    && (talk.outs.is_empty() || talk.outs.iter().any(taken))
             })
     }
 }
@@ -338,6 +366,9 @@ impl Turn<'_, '_> {
     fn finish(&mut self) -> Result<(), MessengerError> {
         for id in std::mem::take(&mut self.state.dirty) {
             if let Some(talk) = self.state.talks.get_mut(&id) {
+                if let Some(base) = talk.rebased() {
+                    self.tx.set_base(id, &base)?;
+                }
                 talk.revision = self.tx.set_session(id, talk.revision, &talk.to_versioned())?;
             }
         }

@@ -50,6 +50,13 @@ pub(crate) enum Heard {
     Failed(Error),
 }
 
+impl Heard {
+    /// Whether it says no more than that a server has taken parts.
+    pub(super) const fn is_acceptance(&self) -> bool {
+        matches!(self, Self::Sender(SenderEvent::Accepted { .. }, _))
+    }
+}
+
 /// All ends that run.
 pub(super) struct Net {
     runtime: Handle,
@@ -240,7 +247,9 @@ async fn run_recipient(
             event = recipient.next() => match event {
                 Ok(Some(event)) => {
                     let state = match &event {
-                        RecipientEvent::Part { .. } | RecipientEvent::Conflict => None,
+                        RecipientEvent::Part { .. }
+                        | RecipientEvent::Conflict
+                        | RecipientEvent::Suspended(_) => None,
                         _ => recipient.state().await.ok().map(Box::new),
                     };
                     if !tell(Heard::Recipient(event, state)) {

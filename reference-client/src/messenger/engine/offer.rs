@@ -49,58 +49,20 @@ pub(super) struct Asked {
     pub retry: Option<Now>,
 }
 
-/// What does not follow from the rest.
-pub(super) struct OfferParts {
-    pub inviter: Inviter,
-    pub bundle: Bundle,
-    pub seed: Zeroizing<[u8; 32]>,
-    pub signing: Option<Zeroizing<[u8; 32]>>,
-    pub carded: u8,
-    pub connections: Vec<ConnectionId>,
-    pub seen: Places,
-    pub contact: Option<ContactId>,
-    pub request: Option<Asked>,
+/// What an invitation's first part is opened with: it follows from the bundle and its key's seed.
+pub(super) fn opening(bundle: &Bundle, seed: &[u8; 32]) -> Option<(Receiver, Session)> {
+    let (secret, shape) = (bundle.secret(), bundle.shape());
+    let chains = bundle.servers().iter().zip(0..).map(|(server, place)| {
+        let secret = secret.connection(place, &server.fingerprint);
+        PartChain::new(&secret.part_chain(), 0)
+    });
+    let receiver = Receiver::new(shape, chains.collect()).ok()?;
+    let key = Decapsulator::from_seed(seed);
+    let session = Session::invite(secret.as_bytes(), bundle.as_bytes(), key, shape, bundle.mode());
+    Some((receiver, session))
 }
 
 impl Offer {
-    pub(super) fn new(id: InvitationId, profile: ProfileId, parts: OfferParts) -> Option<Self> {
-        let OfferParts {
-            inviter,
-            bundle,
-            seed,
-            signing,
-            carded,
-            connections,
-            seen,
-            contact,
-            request,
-        } = parts;
-        let (secret, shape) = (bundle.secret(), bundle.shape());
-        let chains = bundle.servers().iter().zip(0..).map(|(server, place)| {
-            let secret = secret.connection(place, &server.fingerprint);
-            PartChain::new(&secret.part_chain(), 0)
-        });
-        let receiver = Receiver::new(shape, chains.collect()).ok()?;
-        let key = Decapsulator::from_seed(&seed);
-        let session =
-            Session::invite(secret.as_bytes(), bundle.as_bytes(), key, shape, bundle.mode());
-        Some(Self {
-            id,
-            profile,
-            inviter,
-            bundle,
-            seed,
-            signing,
-            carded,
-            connections,
-            seen,
-            contact,
-            request,
-            receiver,
-            session,
-        })
-    }
-
     pub(super) fn place_of(&self, id: ConnectionId) -> Option<u8> {
         let place = self.connections.iter().position(|connection| *connection == id)?;
         u8::try_from(place).ok()
@@ -167,10 +129,15 @@ impl Offer {
             6 => Inviter::Abandoned(Lost::Withdrawn),
             _ => return None,
         };
-        let parts = OfferParts {
+        let bundle = Bundle::parse(from.bytes()?).ok()?;
+        let seed = Zeroizing::new(from.array()?);
+        let (receiver, session) = opening(&bundle, &seed)?;
+        let offer = Self {
+            id,
+            profile,
             inviter,
-            bundle: Bundle::parse(from.bytes()?).ok()?,
-            seed: Zeroizing::new(from.array()?),
+            bundle,
+            seed,
             signing: from.option(Fields::array)?.map(Zeroizing::new),
             carded: from.u8()?,
             connections: read_list(&mut from, Fields::i64)?
@@ -183,9 +150,11 @@ impl Offer {
                 let card = Card::parse(&from.text()?).ok()?;
                 Some(Asked { card, greeting: from.text()?, left: from.flag()?, retry: None })
             })?,
+            receiver,
+            session,
         };
         from.end()?;
-        Self::new(id, profile, parts)
+        Some(offer)
     }
 }
 

@@ -346,6 +346,10 @@ impl Turn<'_, '_> {
             if let Some(stored) = self.tx.connection(connection)?
                 && let End::Recipient(mut state) = stored.end
             {
+                // Its server is asked once somebody has claimed it, and not before.
+                if state.suspended != blocked && state.sender_key.is_some() {
+                    self.state.changing.insert(connection);
+                }
                 state.suspended = blocked;
                 self.tx.set_recipient(connection, &state)?;
                 self.order(connection, Order::Suspend(blocked));

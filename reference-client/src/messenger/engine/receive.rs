@@ -2,8 +2,8 @@
 
 use edgewise_spec::constants::{PIECE_DAYS, RECEIPTS_MAX};
 use edgewise_spec::message::{
-    Content, Event as Said, Link, Message as Heard, MessageId, Receipt, Reference, Seen, UpTo,
-    Whose,
+    Content, Event as Said, Header, Link, Message as Heard, MessageId, Receipt, Reference, Seen,
+    UpTo, Whose,
 };
 use edgewise_spec::mutant;
 use edgewise_spec::scatter::Arrival;
@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use super::net::Order;
 use super::record::{Record, SaidRecord, row_id};
 use super::seal::is_hidden;
+use super::talk::Taken;
 use super::turn::{Result, Turn};
 use crate::messenger::{BroadcastRole, Event, Mark};
 use crate::store::{
@@ -96,6 +97,11 @@ impl Turn<'_, '_> {
         match event {
             Said::Empty | Said::Duplicate(_) => Ok(()),
             Said::Message(message) => {
+                let Header { id: number, previous, .. } = message.header;
+                let taken = Taken { number: number.number(), hash: message.hash, previous };
+                if let Some(talk) = self.state.talks.get_mut(&id) {
+                    talk.taken.push(taken);
+                }
                 self.drop_pieces(id, message.header.id)?;
                 self.heard_message(id, &message)
             }

@@ -12,9 +12,7 @@ use super::talk::{OutPart, Queued, Talk};
 use super::turn::{Result, Turn};
 use crate::clock::OsRandom;
 use crate::messenger::MessengerError;
-use crate::store::{
-    Cell, ConnectionId, Delivery, Direction, Message, Position, Says, Sending, SessionId,
-};
+use crate::store::{Cell, ConnectionId, Delivery, Direction, Message, Position, SessionId};
 
 impl Turn<'_, '_> {
     /// Composes a message, stores it, and seals as much as there is room for.
@@ -168,18 +166,9 @@ impl Turn<'_, '_> {
         if cells.is_empty() {
             return Ok(());
         }
-        let state = talk.to_versioned();
-        let sending = Sending {
-            session: id,
-            revision: talk.revision,
-            state: &state,
-            cells,
-            says: position.map_or(Says::Nothing, Says::Known),
-        };
-        let sent = self.tx.send(&sending)?;
-        talk.revision = sent.revision;
-        self.state.dirty.remove(&id);
-        let mut numbers = sent.numbers.into_iter();
+        let mut numbers = self.tx.add_cells(id, cells, position)?.into_iter();
+        // The state follows once, at the turn's end; the store commits no cell without it.
+        self.state.dirty.insert(id);
         for Cell { s, parts } in cells {
             for (connection, part) in parts {
                 let Some((_, number)) = numbers.next() else { continue };

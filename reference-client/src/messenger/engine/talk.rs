@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
+use edgewise_spec::constants::TAG_WINDOW;
 use edgewise_spec::invitation::ConnectionSecret;
-use edgewise_spec::message::{Chain, Composer, Direction, Inbox, Layout, MessageId};
+use edgewise_spec::message::{Chain, Composer, Direction, Inbox, Layout, MessageId, UpTo};
 use edgewise_spec::rotation::moving::{Follower, Mover};
 use edgewise_spec::scatter::{LaneId, Receiver, Sender, Shape, Window};
 use edgewise_spec::session::{Repeat, Session};
@@ -13,10 +14,17 @@ use zeroize::Zeroizing;
 
 use crate::messenger::BroadcastRole;
 use crate::store::codec::{Fields, Writer};
-use crate::store::{ConnectionId, ContactId, PieceId, Position, ProfileId, SessionId, Versioned};
+use crate::store::{
+    ConnectionId, ContactId, PieceId, Position, ProfileId, Session as StoredSession, SessionId,
+    Versioned,
+};
 
-/// The version of a session row that holds a talk.
-pub(super) const TALK: u32 = 1;
+/// The version of a session row that holds a talk, and of its base.
+pub(super) const TALK: u32 = 3;
+/// The version before, whose rows have the whole chain.
+const TALK_WITH_CHAIN: u32 = 1;
+/// Messages that a session's row has beside the chain in its base, at most.
+const TAKEN_MAX: usize = 32;
 
 /// A session that has begun.
 pub(super) struct Talk {
@@ -29,6 +37,9 @@ pub(super) struct Talk {
     pub own: Direction,
     pub composer: Composer,
     pub inbox: Inbox,
+    /// Whether a base is stored, and what the inbox's chain has taken since.
+    pub based: bool,
+    pub taken: Vec<Taken>,
     /// The signing key's seed, in an attested session (MESSAGE-33).
     pub seed: Option<Zeroizing<[u8; 32]>>,
     /// Until the claimer's hello has arrived, the inviter cannot send.
@@ -52,6 +63,14 @@ pub(super) struct Talk {
     pub moving: Moving,
     /// When the session began here: of several with a contact the newest one is talked in.
     pub since: Now,
+}
+
+/// What a chain takes of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Taken {
+    pub number: u32,
+    pub hash: [u8; 32],
+    pub previous: [u8; 32],
 }
 
 /// The moves of both directions.
@@ -130,19 +149,39 @@ impl Talk {
         self.session.opened() > 0
     }
 
+    /// The chain of what was received, which is long, is stored whole now and then; between, the
+    /// session's row has what it has taken since. What is to be stored whole now, if it is time.
+    pub(super) fn rebased(&mut self) -> Option<Versioned> {
+        if self.based && self.taken.len() <= TAKEN_MAX {
+            return None;
+        }
+        self.based = true;
+        self.taken.clear();
+        Some(Versioned::new(TALK, self.inbox.chain().to_bytes().into()))
+    }
+
     pub(super) fn to_versioned(&self) -> Versioned {
         let mut to = Writer::bare();
         to.bytes(&self.session.to_bytes());
         to.u8(self.own.number());
         to.bytes(&self.composer.to_bytes());
-        to.bytes(&self.inbox.chain().to_bytes());
+        let up_to = self.inbox.chain().up_to();
+        to.u32(up_to.number);
+        to.raw(&up_to.hash);
+        write_list(&mut to, self.taken.iter(), |to, taken| {
+            to.u32(taken.number);
+            to.raw(&taken.hash);
+            to.raw(&taken.previous);
+        });
         to.option(self.inbox.vk(), |to, vk| to.raw(vk.as_bytes()));
         to.option(self.seed.as_ref(), |to, seed| to.raw(seed.as_slice()));
         to.option(self.sender.as_ref(), |to, sender| to.bytes(&sender.to_bytes()));
         write_list(&mut to, self.outs.iter(), write_out);
         to.u32(self.receiver.highest());
-        let opened: Vec<u32> = self.receiver.opened().collect();
-        write_list(&mut to, opened.into_iter(), Writer::u32);
+        write_list(&mut to, runs(self.receiver.opened()).into_iter(), |to, (first, last)| {
+            to.u32(first);
+            to.u32(last);
+        });
         let windows: Vec<_> = self.receiver.windows().collect();
         write_list(&mut to, windows.iter(), |to, (lane, window)| {
             to.u32(*lane);
@@ -167,18 +206,23 @@ impl Talk {
     }
 
     /// A talk as it was stored, without what stands in other rows: kept parts and pieces.
-    pub(super) fn from_bytes(
+    pub(super) fn from_stored(
         id: SessionId,
-        contact: ContactId,
         profile: ProfileId,
-        revision: u64,
-        bytes: &[u8],
+        stored: &StoredSession,
+        base: Option<&Versioned>,
     ) -> Option<Self> {
-        let mut from = Fields::new(bytes);
+        let (contact, revision, version) =
+            (stored.contact, stored.revision, stored.state.version());
+        let mut from = Fields::new(stored.state.bytes());
         let session = Session::from_bytes(from.bytes()?).ok()?;
         let own = Direction::from_number(from.u8()?)?;
         let composed = from.bytes()?;
-        let chain = Chain::from_bytes(from.bytes()?).ok()?;
+        let (chain, taken) = match version {
+            TALK_WITH_CHAIN => (Chain::from_bytes(from.bytes()?).ok()?, Vec::new()),
+            _ => read_chain(&mut from, base)?,
+        };
+        let based = version == TALK && base.is_some();
         let vk = match from.option(Fields::array::<32>)? {
             Some(vk) => Some(VerifyingKey::parse(&vk).ok()?),
             None => None,
@@ -194,7 +238,7 @@ impl Talk {
             None => None,
         };
         let outs = read_list(&mut from, read_out)?;
-        let (receiver, lanes) = read_receiver(&mut from, shape)?;
+        let (receiver, lanes) = read_receiver(&mut from, shape, version)?;
         let queue = read_list(&mut from, Fields::u64)?
             .into_iter()
             .map(|at| Queued { position: Position(at), bodies: None });
@@ -222,6 +266,8 @@ impl Talk {
             own,
             composer,
             inbox,
+            based,
+            taken,
             seed,
             sender,
             outs,
@@ -237,6 +283,11 @@ impl Talk {
             moving,
             since,
         })
+    }
+
+    /// Whether a session's row holds a talk.
+    pub(super) const fn is_in(version: u32) -> bool {
+        matches!(version, TALK | TALK_WITH_CHAIN)
     }
 
     /// When something is to be done although nothing happens.
@@ -320,13 +371,51 @@ fn read_out(from: &mut Fields<'_>) -> Option<Out> {
     Some(Out::new(ConnectionId::from_number(from.i64()?), from.u32()?))
 }
 
+/// The chain of a base and what it has taken since, which must lead to what the row says.
+fn read_chain(from: &mut Fields<'_>, base: Option<&Versioned>) -> Option<(Chain, Vec<Taken>)> {
+    let up_to = UpTo { number: from.u32()?, hash: from.array()? };
+    let taken = read_list(from, |from| {
+        Some(Taken { number: from.u32()?, hash: from.array()?, previous: from.array()? })
+    })?;
+    let mut chain = match base {
+        Some(base) if base.version() == TALK => Chain::from_bytes(base.bytes()).ok()?,
+        Some(_) => return None,
+        None => Chain::default(),
+    };
+    for Taken { number, hash, previous } in &taken {
+        chain.take(*number, hash, previous);
+    }
+    (chain.up_to() == up_to).then_some((chain, taken))
+}
+
+/// Ascending numbers as runs of which each one is there, from the first to the last.
+fn runs(numbers: impl Iterator<Item = u32>) -> Vec<(u32, u32)> {
+    let mut runs: Vec<(u32, u32)> = Vec::new();
+    for number in numbers {
+        match runs.last_mut() {
+            Some((_, last)) if last.checked_add(1) == Some(number) => *last = number,
+            _ => runs.push((number, number)),
+        }
+    }
+    runs
+}
+
 /// The receiving end of the parts, and which connection each lane is.
 fn read_receiver(
     from: &mut Fields<'_>,
     shape: Shape,
+    version: u32,
 ) -> Option<(Receiver, BTreeMap<LaneId, ConnectionId>)> {
     let highest = from.u32()?;
-    let opened = read_list(from, Fields::u32)?;
+    let opened: Vec<u32> = if version == TALK_WITH_CHAIN {
+        read_list(from, Fields::u32)?
+    } else {
+        let runs = read_list(from, |from| {
+            let (first, last) = (from.u32()?, from.u32()?);
+            (first <= last && last - first <= TAG_WINDOW).then_some(first..=last)
+        })?;
+        runs.into_iter().flatten().collect()
+    };
     let mut receiver = Receiver::restore(shape, highest, opened).ok()?;
     let mut lanes = BTreeMap::new();
     for (lane, connection, window) in read_list(from, |from| {

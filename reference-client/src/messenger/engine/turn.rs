@@ -39,6 +39,8 @@ pub(crate) struct State {
     pub(super) dirty: BTreeSet<SessionId>,
     /// Connections that are attached, as far as is known.
     pub(super) up: HashSet<ConnectionId>,
+    /// Connections whose key or state is being changed, and whose server has not answered yet.
+    pub(super) changing: HashSet<ConnectionId>,
 }
 
 /// What a connection is for.
@@ -153,6 +155,7 @@ impl Turn<'_, '_> {
     pub(super) fn forget(&mut self, id: ConnectionId) {
         self.state.uses.remove(&id);
         self.state.up.remove(&id);
+        self.state.changing.remove(&id);
         self.outputs.push(Output::Stop(id));
     }
 

@@ -10,7 +10,7 @@ use edgewise_spec::link::Address;
 
 use super::codec::{Fields, Record, Writer};
 use super::error::{StoreError, StoreMisuse};
-use super::table::{CONNECTION, CONTACT, INBOX, INVITATION, OUTBOX, PROFILE};
+use super::table::{CONNECTION, CONTACT, INVITATION, OUTBOX, PROFILE};
 use super::{ConnectionId, ContactId, InvitationId, ProfileId, Reader, Transaction};
 
 /// What a connection is for.
@@ -290,7 +290,6 @@ impl Transaction<'_> {
     pub fn remove_connection(&mut self, id: ConnectionId) -> Result<(), StoreError> {
         self.must_have(&CONNECTION, id.0)?;
         self.remove_all(&OUTBOX, id.0)?;
-        self.remove_all(&INBOX, id.0)?;
         self.remove(&CONNECTION, &[id.0]).map(drop)
     }
 }

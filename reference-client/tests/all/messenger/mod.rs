@@ -4,6 +4,7 @@ mod address;
 mod disk;
 mod kill;
 mod moving;
+mod older;
 mod talk;
 
 use std::time::Duration;

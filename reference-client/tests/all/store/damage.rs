@@ -252,7 +252,7 @@ fn an_old_row_another_rows_value_or_a_missing_row_is_noticed() {
         "DELETE FROM outbox WHERE number = 3",
         "DELETE FROM message WHERE position = 3",
         "DELETE FROM message WHERE position = 7",
-        "DELETE FROM inbox",
+        "DELETE FROM base",
         "DELETE FROM setting WHERE setting = (SELECT max(setting) FROM setting)",
         "DELETE FROM ledger",
         "DELETE FROM key",

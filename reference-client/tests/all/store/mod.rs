@@ -18,10 +18,9 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 use edgewise_client::store::{
-    Acknowledge, Cell, Connection, ConnectionId, Contact, ContactId, Delivery, Direction, End,
-    Exported, Given, Invitation, InvitationId, Message, Options, Owner, Piece, Profile, ProfileId,
-    Receiving, Says, SecretText, Sending, Server, SessionId, Store, Stretch, Unlock, Verified,
-    Versioned,
+    Cell, Connection, ConnectionId, Contact, ContactId, Delivery, Direction, End, Exported, Given,
+    Invitation, InvitationId, Message, Options, Owner, Piece, Profile, ProfileId, Receiving, Says,
+    SecretText, Sending, Server, SessionId, Store, Stretch, Unlock, Verified, Versioned,
 };
 use edgewise_client::{Class, Key, KeyRing, Lifetime, RecipientState, SenderState, Terms};
 use edgewise_proto::v1::Role;
@@ -206,7 +205,6 @@ fn hear(store: &mut Store, filled: &Filled) {
     let revision = store.read().session(filled.session).unwrap().unwrap().revision;
     let message = Message { direction: Direction::Received, ..said(100, "answer-canary") };
     let piece = Piece { expires: 30, content: versioned(b"piece-canary") };
-    let due = Acknowledge { connection: filled.recipient, incarnation: 3, through: 17 };
     let receiving = Receiving {
         session: filled.session,
         revision,
@@ -214,9 +212,13 @@ fn hear(store: &mut Store, filled: &Filled) {
         message: Some(&message),
         pieces: &[piece],
         joined: &[],
-        acknowledge: &[due],
     };
-    store.write(|tx| tx.receive(&receiving)).unwrap();
+    store
+        .write(|tx| {
+            tx.set_base(filled.session, &versioned(b"base-canary"))?;
+            tx.receive(&receiving)
+        })
+        .unwrap();
 }
 
 /// Short bytes in hex, long ones as their length and hash.
@@ -279,6 +281,7 @@ pub fn dump(store: &Store) -> Vec<String> {
             Exported::Contact(_, contact) => content(&contact.details),
             Exported::Invitation(_, invitation) => content(&invitation.state),
             Exported::Session(_, session) => content(&session.state),
+            Exported::Base(_, base) => content(base),
             Exported::Piece(_, _, piece) => content(&piece.content),
             Exported::Message(_, _, message) => content(&message.content),
             Exported::Setting(_, _, value) => content(value),

@@ -160,7 +160,7 @@ fn removing_a_contact_removes_what_is_theirs_and_nothing_else() {
     // Profile, two settings, server, the profile's own connection.
     assert_eq!(left.len(), 5, "{left:#?}");
     assert!(store.read().connection(own).unwrap().is_some());
-    assert!(store.read().unacknowledged().unwrap().is_empty());
+    assert!(store.read().base(filled.session).unwrap().is_none());
     store.check().unwrap();
     store.write(|tx| tx.remove_profile(filled.profile)).unwrap();
     assert_eq!(dump(&store).len(), 1);

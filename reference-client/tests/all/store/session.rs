@@ -1,8 +1,8 @@
 //! Sending and receiving: all of it or nothing, and no counter twice.
 
 use edgewise_client::store::{
-    Acknowledge, Cell, ConnectionId, Direction, Message, Piece, Receiving, Says, Sending, Store,
-    StoreError, StoreMisuse,
+    Cell, ConnectionId, Direction, Message, Piece, Receiving, Says, Sending, Store, StoreError,
+    StoreMisuse,
 };
 
 use super::{Filled, Home, dump, fill, part, said, versioned};
@@ -97,7 +97,6 @@ fn work_on_an_old_state_is_refused() {
         message: None,
         pieces: &[],
         joined: &[],
-        acknowledge: &[],
     };
     assert_eq!(misuse(store.write(|tx| tx.receive(&receiving))), StoreMisuse::Stale(old));
     let set = store.write(|tx| tx.set_session(filled.session, old, &state));
@@ -150,7 +149,7 @@ fn an_error_or_a_panic_of_the_caller_leaves_nothing() {
 }
 
 #[test]
-fn receiving_stores_state_message_pieces_and_what_is_due() {
+fn receiving_stores_state_message_and_pieces() {
     let home = Home::new();
     let mut store = home.create();
     let filled = fill(&mut store);
@@ -158,7 +157,6 @@ fn receiving_stores_state_message_pieces_and_what_is_due() {
     let (old_piece, _) = read.pieces(filled.session).unwrap().remove(0);
     let message = Message { direction: Direction::Received, ..said(70, "whole") };
     let piece = Piece { expires: 40, content: versioned(b"first half") };
-    let due = Acknowledge { connection: filled.recipient, incarnation: 3, through: 18 };
     let at = revision(&store, &filled);
     let receiving = Receiving {
         session: filled.session,
@@ -167,34 +165,48 @@ fn receiving_stores_state_message_pieces_and_what_is_due() {
         message: Some(&message),
         pieces: std::slice::from_ref(&piece),
         joined: &[old_piece],
-        acknowledge: &[due],
     };
     let received = store.write(|tx| tx.receive(&receiving)).unwrap();
     assert_eq!(received.revision, at + 1);
     let read = store.read();
     assert_eq!(read.message(filled.contact, received.message.unwrap()).unwrap(), Some(message));
     assert_eq!(read.pieces(filled.session).unwrap(), [(received.pieces[0], piece)]);
-    assert_eq!(read.unacknowledged().unwrap(), [due]);
     assert_eq!(read.session(filled.session).unwrap().unwrap().state.bytes(), b"opened");
     assert_eq!(read.session(filled.session).unwrap().unwrap().sealed, 5);
 }
 
 #[test]
-fn what_is_due_rises_within_an_incarnation_only() {
+fn cells_are_committed_with_the_state_that_sealed_them_alone() {
     let home = Home::new();
     let mut store = home.create();
     let filled = fill(&mut store);
-    let due =
-        |incarnation, through| Acknowledge { connection: filled.recipient, incarnation, through };
-    store.write(|tx| tx.acknowledge(&due(3, 12))).unwrap();
-    assert_eq!(store.read().unacknowledged().unwrap(), [due(3, 17)]);
-    store.write(|tx| tx.acknowledged(&due(3, 16))).unwrap();
-    assert_eq!(store.read().unacknowledged().unwrap(), [due(3, 17)]);
-    // The server lost the record: its sequences begin again.
-    store.write(|tx| tx.acknowledge(&due(4, 2))).unwrap();
-    assert_eq!(store.read().unacknowledged().unwrap(), [due(4, 2)]);
-    store.write(|tx| tx.acknowledged(&due(4, 2))).unwrap();
-    assert!(store.read().unacknowledged().unwrap().is_empty());
+    let before = dump(&store);
+    let at = revision(&store, &filled);
+    let cell = |s: u32| [Cell { s, parts: vec![(filled.sender, part(1))] }];
+    let refused = store.write(|tx| tx.add_cells(filled.session, &cell(6), None));
+    assert_eq!(misuse(refused), StoreMisuse::StateNotStored(6));
+    // Not even where the part could not be stored and nobody cared.
+    let nowhere = ConnectionId::from_number(filled.sender.number() ^ 1);
+    let refused = store.write(|tx| {
+        let parts = vec![(filled.sender, part(1)), (nowhere, part(2))];
+        let _ = tx.add_cells(filled.session, &[Cell { s: 6, parts }], None);
+        Ok::<_, StoreError>(())
+    });
+    assert_eq!(misuse(refused), StoreMisuse::StateNotStored(6));
+    assert_eq!(dump(&store), before);
+    // Several sealings, and one state for all of them.
+    let numbers = store.write(|tx| {
+        let first = tx.add_cells(filled.session, &cell(6), None)?;
+        let again = tx.add_cells(filled.session, &cell(6), None);
+        assert_eq!(misuse(again), StoreMisuse::CounterUsed { s: 6, sealed: 6 });
+        let second = tx.add_cells(filled.session, &cell(8), None)?;
+        tx.set_session(filled.session, at, &versioned(b"after 8"))?;
+        Ok::<_, StoreError>([first, second].concat())
+    });
+    assert_eq!(numbers.unwrap(), [(filled.sender, 5), (filled.sender, 6)]);
+    let session = store.read().session(filled.session).unwrap().unwrap();
+    assert_eq!((session.sealed, session.revision), (8, at + 1));
+    store.check().unwrap();
 }
 
 #[test]

@@ -44,17 +44,18 @@ impl RecipientEnd {
                 self.rotate_due = false;
                 self.attach_again();
             }
-            (What::Suspend, Ok(_)) => self.changed(State::Suspended),
-            (What::Resume, Ok(_)) => self.changed(State::Claimed),
+            (What::Suspend, Ok(_)) => self.changed(State::Suspended, events),
+            (What::Resume, Ok(_)) => self.changed(State::Claimed, events),
             (What::Detach, _) | (_, Ok(_)) => {}
             (what, Err(reject)) => self.refused(now, what, *reject, events),
         }
     }
 
-    fn changed(&mut self, told: State) {
+    fn changed(&mut self, told: State, events: &mut Vec<RecipientEvent>) {
         if let Phase::Attached(at) = &mut self.phase {
             at.told = told;
             at.changing = false;
+            events.push(RecipientEvent::Suspended(told == State::Suspended));
         }
     }
 

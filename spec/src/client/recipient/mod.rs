@@ -89,6 +89,8 @@ pub enum RecipientEvent {
         /// As the sender handed it in.
         part: Bytes,
     },
+    /// The server has done what [`RecipientEnd::suspend`] asked: whether parts are refused now.
+    Suspended(bool),
     /// Somebody else tried to claim the connection too: the invitation was seen by others.
     Conflict,
     /// Another link has subscribed; this end does nothing more until

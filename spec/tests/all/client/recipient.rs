@@ -188,7 +188,9 @@ fn suspended_and_resumed() {
     world.push(0..3);
     world.settle();
     assert!(world.numbers().is_empty());
+    assert_eq!(told(&world, &RecipientEvent::Suspended(true)), 1);
     world.recipient.suspend(false);
     world.pass(20, 5);
     assert_eq!(world.numbers(), [0, 1, 2]);
+    assert_eq!(told(&world, &RecipientEvent::Suspended(false)), 1);
 }
