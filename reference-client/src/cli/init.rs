@@ -1,7 +1,5 @@
 //! Making a store, and destroying one.
 
-use std::io::{BufRead as _, IsTerminal as _, Write as _};
-
 use super::args::{Globals, Init, Wipe};
 use super::desk::server_address;
 use super::failure::Failure;
@@ -59,23 +57,12 @@ pub(crate) fn wipe(folder: &Folder, wipe: &Wipe) -> Result<Outcome, Failure> {
         return Err(store::StoreError::Missing { path }.into());
     }
     if !wipe.yes {
-        if !std::io::stdin().is_terminal() {
-            return Err(Failure::usage(
-                "there is no terminal to ask at; to destroy the store all the same: edgewise wipe --yes",
-            ));
-        }
-        let mut screen = std::io::stderr();
-        let _ = write!(
-            screen,
-            "Destroy {} with all contacts and everything that was said, for good? Type yes: ",
-            path.display()
-        );
-        let _ = screen.flush();
-        let mut answer = String::new();
-        let _ = std::io::stdin().lock().read_line(&mut answer);
-        if answer.trim() != "yes" {
-            return Err(Failure::failed("nothing was destroyed"));
-        }
+        let path = path.display();
+        unlock::sure(
+            &format!("Destroy {path} with all contacts and everything that was said, for good?"),
+            "to destroy the store all the same: edgewise wipe --yes",
+            "nothing was destroyed",
+        )?;
     }
     Store::wipe(&path)?;
     folder.clear();

@@ -49,6 +49,14 @@ pub(crate) fn prepare(verb: &mut Verb, caller: Caller) -> Result<(), Failure> {
                 set.picture_bytes = Some(STANDARD.encode(bytes));
             }
         }
+        Verb::Remove(remove) if !remove.yes => {
+            let what = format!("contact {} with everything that was said", remove.contact);
+            sure(&what, "remove", caller)?;
+        }
+        Verb::Profile(ProfileVerb::Remove(remove)) if !remove.yes => {
+            let what = format!("profile {} with all its contacts and what they said", remove.name);
+            sure(&what, "profile remove", caller)?;
+        }
         Verb::Servers(ServersVerb::Add(add)) => {
             if let Some(path) = &add.password_file {
                 add.password = Some(super::verb::Secret(unlock::first_line(path)?));
@@ -59,6 +67,20 @@ pub(crate) fn prepare(verb: &mut Verb, caller: Caller) -> Result<(), Failure> {
         _ => {}
     }
     Ok(())
+}
+
+/// Asks whether to remove something for good.
+fn sure(what: &str, verb: &str, caller: Caller) -> Result<(), Failure> {
+    let what = super::plain::line(what);
+    if caller == Caller::Screen {
+        let text = format!("that removes the {what}, for good; to do so: /{verb} NAME --yes");
+        return Err(Failure::usage(text));
+    }
+    unlock::sure(
+        &format!("Remove the {what}, for good?"),
+        &format!("to remove it all the same: edgewise {verb} NAME --yes"),
+        "nothing was removed",
+    )
 }
 
 /// Writes what came of the verb where its command line says.

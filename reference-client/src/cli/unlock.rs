@@ -1,7 +1,7 @@
 //! What opens the store: a passphrase that is asked for or read, or a key file.
 
 use std::fs;
-use std::io::{IsTerminal as _, Read as _};
+use std::io::{BufRead as _, IsTerminal as _, Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -91,6 +91,19 @@ pub(crate) fn spinner(text: &'static str) -> indicatif::ProgressBar {
     let bar = indicatif::ProgressBar::new_spinner().with_message(text);
     bar.enable_steady_tick(std::time::Duration::from_millis(100));
     bar
+}
+
+/// Asks on the terminal whether to go on with what cannot be undone. `how` says how to go on
+/// without a terminal, `not` what has become of it if the user does not want to.
+pub(crate) fn sure(question: &str, how: &str, not: &str) -> Result<(), Failure> {
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::usage(format!("there is no terminal to ask at; {how}")));
+    }
+    let mut screen = std::io::stderr();
+    let _ = write!(screen, "{question} Type yes: ").and_then(|()| screen.flush());
+    let mut answer = String::new();
+    let _ = std::io::stdin().lock().read_line(&mut answer);
+    if answer.trim() == "yes" { Ok(()) } else { Err(Failure::failed(not)) }
 }
 
 /// Asks for a secret on the terminal, without showing it.

@@ -9,7 +9,7 @@ use super::slash::{self, Line};
 use crate::cli::failure::Failure;
 use crate::cli::outcome::{Event, Outcome};
 use crate::cli::shape::{Contact, Message, Way};
-use crate::cli::verb::{Contacts, History, One, Read, Send, Verb};
+use crate::cli::verb::{Contacts, History, Read, Remove, Send, Verb};
 
 /// Messages that are asked for at once.
 const PAGE: u32 = 100;
@@ -405,7 +405,7 @@ impl App {
                 self.show(&id);
             }
         }
-        if let Verb::Remove(One { contact }) = &verb
+        if let Verb::Remove(Remove { contact, .. }) = &verb
             && Some(contact) == self.open.as_ref()
         {
             self.notice("removing the contact");

@@ -28,9 +28,6 @@ use crate::store::{ContactId, ProfileId};
 const EVENTS_MAX: usize = 4_096;
 /// How long what was said may take to reach a server before a program that is about to end says so.
 const FLUSH: Duration = Duration::from_secs(10);
-/// How long a program that is about to end stays for what servers are to be asked without anything
-/// being said. What does not get through then is asked the next time.
-const LINGER: Duration = Duration::from_secs(1);
 /// How often things are looked at that nothing tells of.
 const LOOK: Duration = Duration::from_millis(250);
 
@@ -87,11 +84,12 @@ impl Desk {
     /// Does what a request asks for.
     pub(crate) async fn run(&self, request: Request, tell: Tell<'_>) -> Result<Outcome, Failure> {
         let Request { profile, verb } = request;
+        let changes = !verb.is_offline();
         if let Verb::Profile(verb) = verb {
-            return self.profile_verb(profile.as_deref(), verb).await;
+            let outcome = self.profile_verb(profile.as_deref(), verb).await?;
+            return self.out(changes, outcome).await;
         }
         let profile = self.profile(profile.as_deref()).await?.id;
-        let (changes, asks) = (!verb.is_offline(), verb.asks_servers());
         let outcome = match verb {
             Verb::Invite(invite) => self.invite(profile, invite, tell).await,
             Verb::Invitations(verb) => self.invitations(profile, verb).await,
@@ -112,11 +110,14 @@ impl Desk {
             Verb::Export(export) => self.export(profile, export, tell).await,
             other => self.contact_verb(profile, other).await,
         }?;
+        self.out(changes, outcome).await
+    }
+
+    /// What has come of a verb, once servers have done what it asks of them; what does not get
+    /// through in time is asked the next time.
+    async fn out(&self, changes: bool, outcome: Outcome) -> Result<Outcome, Failure> {
         if changes && !self.stays && !matches!(outcome, Outcome::Said { .. }) {
             self.messenger.flush(millis(FLUSH)).await?;
-        }
-        if asks && !self.stays {
-            tokio::time::sleep(LINGER).await;
         }
         Ok(outcome)
     }

@@ -91,6 +91,14 @@ fields! {
         /// Name, beginning of a name, or id.
         contact: String,
     }
+    Remove {
+        /// Name, beginning of a name, or id.
+        contact: String,
+        /// Do not ask.
+        #[arg(long)]
+        #[serde(skip)]
+        yes: bool,
+    }
     Send {
         /// Name, beginning of a name, or id.
         contact: String,
@@ -299,6 +307,14 @@ fields! {
     Named {
         /// The name.
         name: String,
+    }
+    RemoveProfile {
+        /// The name.
+        name: String,
+        /// Do not ask.
+        #[arg(long)]
+        #[serde(skip)]
+        yes: bool,
     }
     OneInvitation {
         /// Its id, or the beginning of it.

@@ -68,7 +68,7 @@ pub(crate) enum Verb {
     /// Call a contact by another name.
     Rename(Rename),
     /// Remove a contact with everything that was said.
-    Remove(One),
+    Remove(Remove),
     /// Write out what was said, as JSON lines, or a proof of it.
     Export(Export),
     /// Servers on which your connections are made.
@@ -120,7 +120,7 @@ actions! {
         /// Change name, words, picture or receipts of the current one.
         Set(SetProfile),
         /// Remove one with all its contacts.
-        Remove(Named),
+        Remove(RemoveProfile),
         /// From now on, verbs that name no profile use this one.
         Use(Named),
     }
@@ -159,21 +159,6 @@ impl Verb {
             Self::Verify(verify) => !verify.same && !verify.different,
             _ => false,
         }
-    }
-
-    /// Whether servers are asked for something of which nobody tells when it is done.
-    pub(crate) const fn asks_servers(&self) -> bool {
-        matches!(
-            self,
-            Self::Invitations(Invitations::Withdraw(_))
-                | Self::Address(AddressVerb::Remove(_) | AddressVerb::Refuse(_))
-                | Self::Profile(ProfileVerb::Remove(_))
-                | Self::Rotate(_)
-                | Self::Move(_)
-                | Self::Block(_)
-                | Self::Unblock(_)
-                | Self::Remove(_)
-        )
     }
 
     /// The card that comes out is written or shown so: whether to draw it, and the picture's file.

@@ -1,6 +1,7 @@
 //! The program `edgewise` itself: verbs, JSON, exit codes, daemon, demonstration.
 
 mod daemon;
+mod far;
 mod talk;
 mod wrong;
 
@@ -8,6 +9,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
+use edgewise_spec::link::IdentityKey;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -22,8 +24,14 @@ pub struct Serving {
 
 impl Serving {
     pub fn start() -> Self {
+        Self::start_as(42)
+    }
+
+    /// Another one.
+    pub fn start_as(seed: u8) -> Self {
         let runtime = Runtime::new().unwrap();
-        let server = runtime.block_on(TestServer::start(Config::default()));
+        let identity = IdentityKey::from_seed(&[seed; 32]);
+        let server = runtime.block_on(TestServer::start_as(&identity, Config::default()));
         Self { server: Some(server), runtime }
     }
 

@@ -89,8 +89,14 @@ fn contacts_are_looked_after() {
     assert_eq!(ann.run(&["contacts"]).ok()["contacts"], serde_json::json!([]));
     let mine = ann.run(&["--profile", "ann", "contacts"]).ok();
     assert_eq!(mine["contacts"].as_array().unwrap().len(), 1);
-    ann.run(&["profile", "remove", "other"]).ok();
-    ann.run(&["remove", "robert"]).ok();
+    // What cannot be undone is asked for first, and there is no terminal to ask at.
+    for removal in [&["profile", "remove", "other"][..], &["remove", "robert"]] {
+        assert!(ann.run(removal).failed(2).contains("--yes"), "{removal:?}");
+    }
+    let kept = ann.run(&["--profile", "ann", "contacts", "rob"]).ok();
+    assert_eq!(kept["contact"]["name"], "Robert B");
+    ann.run(&["profile", "remove", "other", "--yes"]).ok();
+    ann.run(&["remove", "robert", "--yes"]).ok();
     assert_eq!(ann.run(&["contacts"]).ok()["contacts"], serde_json::json!([]));
     let servers = ann.run(&["servers", "list"]).ok();
     assert_eq!(servers["servers"][0]["address"], server.address());

@@ -40,6 +40,20 @@ fn a_store_that_does_not_open() {
     held.signal("-INT");
     assert_eq!(held.wait(), Some(130));
     ann.run(&["contacts"]).ok();
+    // One from the future, which is as it was for the program that made it.
+    let version = |version: u32| {
+        let db = rusqlite::Connection::open(ann.data().join("chat.db")).unwrap();
+        let found: u32 = db.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+        db.pragma_update(None, "user_version", version).unwrap();
+        found
+    };
+    let own = version(9);
+    for verb in [&["contacts"][..], &["send", "bob", "x"], &["daemon"]] {
+        let newer = ann.run(verb).failed(3);
+        assert!(newer.contains("update this program") && newer.contains("schema 9"), "{newer}");
+    }
+    version(own);
+    ann.run(&["contacts"]).ok();
     // A damaged one.
     let store = ann.data().join("chat.db");
     let mut bytes = fs::read(&store).unwrap();
