@@ -128,6 +128,10 @@ impl Engine {
         if started.send(loaded).is_err() || failed {
             return;
         }
+        self.attempt(|turn| {
+            let talks: Vec<_> = turn.state.talks.keys().copied().collect();
+            turn.receipts_of(talks)
+        });
         let closed = loop {
             match self.step(inputs) {
                 Some(reply) => break reply,
@@ -280,14 +284,14 @@ impl Engine {
         }
     }
 
-    /// Takes what connections said, all of it in one transaction.
+    /// Takes what connections said, all of it in one transaction, and answers it in another.
     fn take_heard(&mut self) {
         self.waiting_since = None;
         if self.waiting.is_empty() {
             return;
         }
         let heard = std::mem::take(&mut self.waiting);
-        let done: Result<(), MessengerError> = self.turn(|turn| {
+        let done: Result<_, MessengerError> = self.turn(|turn| {
             let mut sessions = Vec::new();
             for (id, heard) in heard {
                 if let Some(Use::Session(session)) = turn.state.uses.get(&id) {
@@ -297,15 +301,17 @@ impl Engine {
             }
             sessions.sort_unstable();
             sessions.dedup();
-            sessions.into_iter().try_for_each(|session| turn.receipts(session))
+            Ok(sessions)
         });
-        if let Err(error) = done {
+        match done {
+            // What was said is shown first. Receipts that are due are stored with it, so that one
+            // that ends here gives them when it begins again.
+            Ok(sessions) => self.attempt(|turn| turn.receipts_of(sessions)),
             // Nothing of it is acknowledged: servers deliver it again to ends that begin anew.
-            let _ = self.events.send(Event::Trouble(error.to_string()));
-            std::thread::sleep(PAUSE);
-            let restarted = self.turn(|turn| turn.restart_all());
-            if let Err(error) = restarted {
+            Err(error) => {
                 let _ = self.events.send(Event::Trouble(error.to_string()));
+                std::thread::sleep(PAUSE);
+                self.attempt(|turn| turn.restart_all());
             }
         }
     }

@@ -340,6 +340,7 @@ impl Turn<'_, '_> {
         let Some(talk) = self.state.talks.get_mut(&id) else { return Ok(()) };
         if talk.sender.is_some() && !talk.receipts.is_empty() {
             let due = std::mem::take(&mut talk.receipts);
+            self.state.dirty.insert(id);
             let due = if wanted { due } else { Vec::new() };
             for messages in due.chunks(RECEIPTS_MAX) {
                 let messages = messages.to_vec();
@@ -348,6 +349,11 @@ impl Turn<'_, '_> {
             }
         }
         self.answer(id)
+    }
+
+    /// The same for several sessions.
+    pub(super) fn receipts_of(&mut self, sessions: Vec<SessionId>) -> Result<()> {
+        sessions.into_iter().try_for_each(|session| self.receipts(session))
     }
 }
 

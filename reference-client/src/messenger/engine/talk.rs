@@ -218,10 +218,7 @@ impl Talk {
         let session = Session::from_bytes(from.bytes()?).ok()?;
         let own = Direction::from_number(from.u8()?)?;
         let composed = from.bytes()?;
-        let (chain, taken) = match version {
-            TALK_WITH_CHAIN => (Chain::from_bytes(from.bytes()?).ok()?, Vec::new()),
-            _ => read_chain(&mut from, base)?,
-        };
+        let (chain, taken) = read_chain(&mut from, base, version)?;
         let based = version == TALK && base.is_some();
         let vk = match from.option(Fields::array::<32>)? {
             Some(vk) => Some(VerifyingKey::parse(&vk).ok()?),
@@ -372,7 +369,14 @@ fn read_out(from: &mut Fields<'_>) -> Option<Out> {
 }
 
 /// The chain of a base and what it has taken since, which must lead to what the row says.
-fn read_chain(from: &mut Fields<'_>, base: Option<&Versioned>) -> Option<(Chain, Vec<Taken>)> {
+fn read_chain(
+    from: &mut Fields<'_>,
+    base: Option<&Versioned>,
+    version: u32,
+) -> Option<(Chain, Vec<Taken>)> {
+    if version == TALK_WITH_CHAIN {
+        return Some((Chain::from_bytes(from.bytes()?).ok()?, Vec::new()));
+    }
     let up_to = UpTo { number: from.u32()?, hash: from.array()? };
     let taken = read_list(from, |from| {
         Some(Taken { number: from.u32()?, hash: from.array()?, previous: from.array()? })
