@@ -12,6 +12,7 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
 use super::Fault;
+use crate::target::Family;
 
 /// Longest message of a driver; anything longer is text on the wrong stream.
 const MESSAGE_MAX: usize = 64 * 1_024 * 1_024;
@@ -22,10 +23,11 @@ const STRAY_MAX: usize = 256;
 
 type Lines = Arc<Mutex<VecDeque<String>>>;
 
-/// A running driver. Dropping it kills it, wherever it stands.
+/// A running driver. Dropping it kills it and all that it started, wherever they stand.
 #[derive(Debug)]
 pub(super) struct Program {
     child: Child,
+    family: Family,
     stdin: ChildStdin,
     stdout: ChildStdout,
     errors: Lines,
@@ -36,7 +38,9 @@ impl Program {
     pub(super) fn spawn(mut command: Command) -> Result<Self, String> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.kill_on_drop(true);
+        Family::begin(&mut command);
         let mut child = command.spawn().map_err(|error| error.to_string())?;
+        let family = Family::of(&child);
         let errors = Lines::default();
         if let Some(stderr) = child.stderr.take() {
             tokio::spawn(keep_lines(stderr, Arc::clone(&errors)));
@@ -45,7 +49,7 @@ impl Program {
         let (Some(stdin), Some(stdout)) = (stdin, stdout) else {
             return Err("no standard streams".to_owned());
         };
-        Ok(Self { child, stdin, stdout, errors })
+        Ok(Self { child, family, stdin, stdout, errors })
     }
 
     /// Writes one message and reads the answer, which is one message.
@@ -104,6 +108,7 @@ impl Program {
 
     /// Kills the program, as a crash does.
     pub(super) async fn kill(&mut self) {
+        self.family.kill();
         let _ = self.child.kill().await;
     }
 

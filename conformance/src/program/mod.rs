@@ -14,8 +14,10 @@ pub mod select;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::outcome::Exit;
 use crate::report::Wanted;
@@ -201,6 +203,9 @@ struct ProveOptions {
     jobs: Option<usize>,
 }
 
+/// How long what goes on may take to end when the program is interrupted.
+const INTERRUPTED: Duration = Duration::from_secs(2);
+
 /// Why the program cannot do what it was asked to.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -214,12 +219,34 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fault(&Usage(error.to_string())),
     };
-    let done = runtime.block_on(dispatch(cli));
+    let done = runtime.block_on(async {
+        tokio::select! {
+            done = dispatch(cli) => Some(done),
+            () = interrupted() => None,
+        }
+    });
+    let Some(done) = done else {
+        // What was started is ended by the tasks that hold it, as they are dropped.
+        runtime.shutdown_timeout(INTERRUPTED);
+        return fault(&Usage("interrupted".to_owned()));
+    };
     // Links of a server under test may still be open; nobody waits for them.
     runtime.shutdown_background();
     match done {
         Ok(exit) => ExitCode::from(exit as u8),
         Err(usage) => fault(&usage),
+    }
+}
+
+/// Waits until somebody wants the program to end: it has to end what it started, first.
+async fn interrupted() {
+    let Ok(mut asked) = signal(SignalKind::terminate()) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = asked.recv() => {}
+        Ok(()) = tokio::signal::ctrl_c() => {}
+        else => std::future::pending().await,
     }
 }
 

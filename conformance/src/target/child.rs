@@ -12,6 +12,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
+use super::Family;
 use super::source::StartFault;
 
 /// Longest ServerReady; anything longer is text on the wrong stream.
@@ -21,10 +22,11 @@ const LINES_MAX: usize = 40;
 /// Bytes of stray output kept as evidence.
 const STRAY_MAX: usize = 256;
 
-/// A running program. Dropping it closes its standard input and kills it.
+/// A running program. Dropping it closes its standard input and kills it, and all that it started.
 #[derive(Debug)]
 pub struct Program {
     child: Mutex<Child>,
+    _family: Family,
     _stdin: Option<ChildStdin>,
     errors: Lines,
     stray: Stray,
@@ -45,7 +47,9 @@ impl Program {
     ) -> Result<(Self, ServerReady), StartFault> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.kill_on_drop(true);
+        Family::begin(&mut command);
         let mut child = command.spawn().map_err(|error| StartFault::Spawn(error.to_string()))?;
+        let family = Family::of(&child);
         let errors = Lines::default();
         if let Some(stderr) = child.stderr.take() {
             tokio::spawn(keep_lines(stderr, Arc::clone(&errors)));
@@ -54,8 +58,13 @@ impl Program {
         let mut stdin = child.stdin.take().ok_or_else(missing)?;
         let stdout = child.stdout.take().ok_or_else(missing)?;
         let stray = Stray::default();
-        let program =
-            |child, stdin| Self { child: Mutex::new(child), _stdin: stdin, errors, stray };
+        let program = |child, stdin| Self {
+            child: Mutex::new(child),
+            _family: family,
+            _stdin: stdin,
+            errors,
+            stray,
+        };
 
         let message = start.encode_to_vec();
         let length = u32::try_from(message.len()).unwrap_or(u32::MAX).to_be_bytes();

@@ -1,6 +1,7 @@
 //! The server under test: where it is, what it says of itself, what time it has.
 
 mod child;
+mod family;
 mod source;
 
 use std::sync::Mutex;
@@ -22,6 +23,7 @@ use crate::case::Need;
 use crate::peer::{Address, Ending, Http, Trace, What};
 use crate::verdict::Stop;
 
+pub use family::Family;
 pub use source::{Server, Source, StartFault, Variant};
 
 /// Connections that a server keeps at most when a case is about a full one.

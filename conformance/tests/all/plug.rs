@@ -187,3 +187,42 @@ fn entries(file: &PathBuf) -> Vec<String> {
     let cases = entries.unwrap_or_default();
     cases.iter().map(|entry| entry["case"].as_str().unwrap().to_owned()).collect()
 }
+
+/// A command is rarely the program itself: what it started goes with it, also where the suite is
+/// told to end in the middle.
+#[test]
+fn nothing_is_left_behind_by_a_program_and_by_one_that_is_interrupted() {
+    let folder = tempfile::tempdir().unwrap();
+    let exec_line = format!("sleep 600 & echo $! >>started; {PROGRAM} serve");
+    server(folder.path(), &["--exec", &exec_line, "--case", "link/describe*"]);
+    // The ratchet takes seconds: it is in the middle of it when it is told to end.
+    let mut run = Command::new(PROGRAM)
+        .current_dir(folder.path())
+        .args(["server", "--exec", &exec_line, "--case", "link/ratchet"])
+        .spawn()
+        .unwrap();
+    let started = || std::fs::read_to_string(folder.path().join("started")).unwrap();
+    let wait = |done: &dyn Fn() -> bool| {
+        for _ in 0..300 {
+            if done() {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+        panic!("it takes too long");
+    };
+    wait(&|| started().lines().count() > 1);
+    let told = Command::new("kill").arg(run.id().to_string()).status().unwrap();
+    assert!(told.success());
+    assert_eq!(run.wait().unwrap().code(), Some(2));
+    for id in started().lines() {
+        let alive = || Path::new("/proc").join(id).join("fd").exists() && !zombie(id);
+        wait(&|| !alive());
+    }
+}
+
+/// Whether a process has ended and nobody has asked how.
+fn zombie(id: &str) -> bool {
+    let stat = std::fs::read_to_string(Path::new("/proc").join(id).join("stat"));
+    stat.is_ok_and(|stat| stat.contains(") Z "))
+}
