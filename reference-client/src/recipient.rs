@@ -107,6 +107,14 @@ impl Recipient {
         self.0.ask(|end| end.state().clone()).await
     }
 
+    /// Whether it is attached to the connection now.
+    ///
+    /// # Errors
+    /// [`Error::Lost`] once the recipient has stopped.
+    pub async fn is_attached(&self) -> Result<bool, Error> {
+        self.0.ask(|end| end.handle_of().is_some()).await
+    }
+
     /// What happens next; `None` after the last event.
     ///
     /// # Errors

@@ -238,6 +238,12 @@ pub const NAME_LEN_MAX: usize = 64;
 pub const INVITATION_HOURS: u32 = 7 * 24;
 /// Most hours for which an invitation, a standby among them, is good.
 pub const INVITATION_HOURS_MAX: u32 = KEY_LIFE_HOURS_MAX;
+/// Days that are left of a standby when it is replaced.
+pub const STANDBY_RENEW_DAYS: u32 = 31;
+/// Hours for which the inviter of a session leaves it to the claimer to take up a standby.
+pub const STANDBY_TURN_HOURS: u32 = 24;
+/// Seconds of a session after which its standbys are made, at the soonest; at the latest twice as many.
+pub const STANDBY_DELAY_SECONDS: u64 = 600;
 /// Hours after which the key of a contact address is replaced.
 pub const ADDRESS_EK_HOURS: u32 = 7 * 24;
 /// Days for which a replaced key of a contact address still opens requests.

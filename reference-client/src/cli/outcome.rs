@@ -155,6 +155,10 @@ pub(crate) enum Event {
     ContactRemoved {
         contact: String,
     },
+    /// A new session has taken the place of the one before: compare the safety number again.
+    Renewed {
+        contact: String,
+    },
     /// An invitation has gone on: ready, claimed, accepted or abandoned.
     Invitation {
         invitation: String,
@@ -197,6 +201,7 @@ impl From<crate::messenger::Event> for Event {
                 Self::Changed { contact: id(contact.number()), position: position.0 }
             }
             Told::Contact(contact) => Self::Contact { contact: id(contact.number()) },
+            Told::Renewed(contact) => Self::Renewed { contact: id(contact.number()) },
             Told::ContactRemoved(contact) => Self::ContactRemoved { contact: id(contact.number()) },
             Told::Invitation { invitation, step } => {
                 let (step, contact, why) = match step {

@@ -64,6 +64,7 @@ fn say(content: Content) -> String {
         Content::Hello(hello) => format!("(the first message, of {})", hello.name),
         Content::Profile(profile) => format!("(goes by {})", profile.name),
         Content::Introduction { name, .. } => format!("(introduces {name})"),
+        Content::Again { content, .. } => say(*content),
         _ => "(not a text)".to_owned(),
     }
 }

@@ -155,6 +155,8 @@ pub(crate) struct Contact {
     pub(crate) mode: Option<Kept>,
     pub(crate) broadcast: Option<Speaker>,
     pub(crate) unread: u64,
+    /// Whether they have given a standby invitation, which `renew` claims.
+    pub(crate) standby: bool,
     pub(crate) since: String,
     pub(crate) last: Option<Message>,
     pub(crate) connections: Vec<Connection>,
@@ -187,6 +189,7 @@ impl From<&ContactView> for Contact {
                 BroadcastRole::Listener => Speaker::Listener,
             }),
             unread: view.unread,
+            standby: view.standby,
             since: time(view.since),
             last: view.last.as_ref().map(Into::into),
             connections: view.connections.iter().map(Into::into).collect(),

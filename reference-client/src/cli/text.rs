@@ -301,6 +301,9 @@ fn contact_whole(out: &mut String, contact: &Contact) {
             None => "  not decided yet whether what is said can be shown to others",
         },
     );
+    if contact.standby {
+        say(out, "  if their servers are gone for good, a standby invitation of theirs is used");
+    }
     for connection in &contact.connections {
         let way = if connection.direction == Way::Sent { "to them" } else { "from them" };
         let up = if connection.up { "up" } else { "down" };
@@ -475,6 +478,9 @@ pub(crate) fn event(of: &Event) -> String {
         Event::Message { message: of, .. } => message("they", of),
         Event::Changed { position, .. } => format!("message {position} has changed"),
         Event::Contact { contact } => format!("contact {contact} has changed"),
+        Event::Renewed { contact } => {
+            format!("contact {contact} has a new session; compare the safety number again")
+        }
         Event::ContactRemoved { contact } => format!("contact {contact} is gone"),
         Event::Invitation { invitation, step, why, .. } => {
             let why = why.as_deref().map(|why| format!(": {why}")).unwrap_or_default();

@@ -48,12 +48,14 @@ pub struct Config {
     pub tls: Option<TlsAcceptor>,
     /// Its epoch, instead of one that is signed when it starts.
     pub epoch: Option<EpochSecret>,
+    /// Its clock, which a test may move.
+    pub clock: Clock,
 }
 
 impl Default for Config {
     fn default() -> Self {
         let suites = vec![SuiteId::Chacha20Poly1305, SuiteId::Aes256Gcm];
-        Self { suites, password: None, tls: None, epoch: None }
+        Self { suites, password: None, tls: None, epoch: None, clock: Clock::default() }
     }
 }
 
@@ -120,7 +122,7 @@ impl Server {
     /// # Errors
     /// As [`start`](Self::start).
     pub async fn start_as(identity: &IdentityKey, config: Config) -> std::io::Result<Self> {
-        let clock = Clock::default();
+        let clock = config.clock;
         let from = clock.now().seconds().saturating_sub(EPOCH_BEFORE);
         let epoch = config.epoch.unwrap_or_else(|| {
             identity.sign_epoch(1, from, from.saturating_add(EPOCH_SECONDS), &mut OsRandom)

@@ -431,6 +431,7 @@ impl Driver {
                 self.waiting
                     .push_back(Told::AddressRequest(wire::AddressRequest { request, greeting }));
             }
+            Event::Renewed(_) => {}
         }
     }
 

@@ -28,6 +28,8 @@ pub enum Event {
     Contact(ContactId),
     /// A contact is gone from the store.
     ContactRemoved(ContactId),
+    /// A new session has taken the place of the one before: its safety number is another one.
+    Renewed(ContactId),
     /// An invitation has gone on.
     Invitation {
         /// The invitation.

@@ -395,6 +395,16 @@ impl Messenger {
         self.ask(move |turn| turn.rotate(contact)).await
     }
 
+    /// Says that the session with a contact is lost for good: the standby invitation that they
+    /// gave is claimed, and [`Event::Renewed`] tells when the new session has taken its place.
+    ///
+    /// # Errors
+    /// [`MessengerError::Unknown`]; [`MessengerError::NotNow`] without a standby, or while it is
+    /// claimed.
+    pub async fn renew(&self, contact: ContactId) -> Result<()> {
+        self.ask(move |turn| turn.renew(contact)).await
+    }
+
     /// Moves the connection at a place of what the contact sends to a server of the profile, or to
     /// `server`.
     ///

@@ -50,7 +50,8 @@ pub enum Reach {
     Waiting,
     /// Both ends have heard one another.
     Ready,
-    /// Nothing goes any more: every connection to the contact is gone.
+    /// Nothing goes any more: the session is over, or the servers of all connections to the contact
+    /// or from them are gone for good (INVITATION-54).
     Lost,
 }
 
@@ -83,6 +84,8 @@ pub struct ContactView {
     pub connections: Vec<ConnectionView>,
     /// What kind of broadcast this is, if it is one.
     pub broadcast: Option<BroadcastRole>,
+    /// Whether they have given a standby invitation, for the day when the session is lost for good.
+    pub standby: bool,
     /// Since when they are a contact.
     pub since: Now,
 }

@@ -152,7 +152,8 @@ impl App {
                 }
                 self.want_contacts();
             }
-            Event::Missed { .. } => self.refresh(),
+            // What was not delivered stands at another place now.
+            Event::Missed { .. } | Event::Renewed { .. } => self.refresh(),
             Event::Invitation { step, .. } => {
                 if step == "accepted" {
                     self.over = None;

@@ -312,6 +312,7 @@ mod tests {
             mode: Some(Kept::Deniable),
             broadcast: None,
             unread,
+            standby: false,
             since: format!("2026-11-2{unread}T12:00:00.000Z"),
             last: None,
             connections: Vec::new(),

@@ -170,7 +170,7 @@ mod tests {
         assert!(verb("/wipe").contains("unrecognized subcommand"));
         assert_eq!(
             complete("re"),
-            ["react", "read", "receive", "remove", "rename", "reply", "rotate"]
+            ["react", "read", "receive", "remove", "rename", "renew", "reply", "rotate"]
                 .into_iter()
                 .filter(|name| name.starts_with("re"))
                 .collect::<Vec<_>>()

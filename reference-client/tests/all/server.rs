@@ -18,6 +18,10 @@ pub struct Config {
     pub seed: u8,
     /// TLS 1.3 around the streams, with a certificate that nobody has issued.
     pub tls: bool,
+    /// Its clock, which may be others' too.
+    pub clock: Clock,
+    /// How long its epoch is good, in seconds.
+    pub epoch_seconds: u64,
 }
 
 impl Default for Config {
@@ -28,6 +32,8 @@ impl Default for Config {
             epoch: 1,
             seed: 1,
             tls: false,
+            clock: Clock::default(),
+            epoch_seconds: 86_400,
         }
     }
 }
@@ -49,13 +55,14 @@ impl TestServer {
 
     pub async fn start_as(identity: &IdentityKey, config: Config) -> Self {
         let mut rng = ChaCha20Rng::from_seed([config.seed; 32]);
-        let from = Clock::default().now().seconds() - 1_000;
-        let epoch = identity.sign_epoch(config.epoch, from, from + 86_400, &mut rng);
+        let from = config.clock.now().seconds() - 1_000;
+        let epoch = identity.sign_epoch(config.epoch, from, from + config.epoch_seconds, &mut rng);
         let config = ServerConfig {
             suites: config.suites,
             password: config.password.map(str::to_owned),
             tls: config.tls.then(tls_acceptor),
             epoch: Some(epoch),
+            clock: config.clock,
         };
         Self(Server::start_as(identity, config).await.unwrap())
     }

@@ -22,6 +22,11 @@ impl Desk {
                 self.messenger.rotate(contact).await?;
                 Ok(done("the keys of every connection are being changed"))
             }
+            Verb::Renew(one) => {
+                let contact = self.contact(profile, &one.contact).await?.id;
+                self.messenger.renew(contact).await?;
+                Ok(done("a new session takes the place of this one once the contact has answered"))
+            }
             Verb::Move(to) => {
                 let contact = self.contact(profile, &to.contact).await?.id;
                 let server = to.server.as_deref().map(server_address).transpose()?;

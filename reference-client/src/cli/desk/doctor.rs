@@ -122,6 +122,11 @@ fn contact_found(contact: &ContactView) -> Finding {
     let down = contact.connections.iter().filter(|connection| !connection.up).count();
     let bad: u32 = contact.connections.iter().map(|connection| connection.bad).sum();
     match contact.reach {
+        Reach::Lost if contact.standby => wrong(
+            what,
+            "the session is lost".to_owned(),
+            "their standby invitation is used by itself; to use it now: edgewise renew NAME",
+        ),
         Reach::Lost => wrong(
             what,
             "every connection is gone".to_owned(),

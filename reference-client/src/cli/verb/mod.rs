@@ -46,6 +46,8 @@ pub(crate) enum Verb {
     Read(Read),
     /// Change the keys of every connection with a contact.
     Rotate(One),
+    /// Say that the session with a contact is lost: their standby invitation begins a new one.
+    Renew(One),
     /// Move a connection of what a contact sends to another server.
     Move(Move),
     /// The safety number: compare it with the contact's, by voice or in person.

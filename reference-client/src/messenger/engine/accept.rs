@@ -188,7 +188,11 @@ impl Turn<'_, '_> {
             Step::Wait => {
                 join.retry = Some(self.now.plus_seconds(RETRY_SECONDS));
                 let refused = join.claimer.places().contains(&Place::Refused);
-                let text = if refused {
+                let (contact, id) = (join.contact, join.id);
+                let text = if self.is_renewing(contact, id) {
+                    "The standby invitation of a contact cannot be used yet: its servers refuse \
+                     it or cannot be reached. It is tried again from time to time."
+                } else if refused {
                     "An invitation's servers refuse it: it was used or taken back, or a server \
                      has lost it for now. It is tried again from time to time; remove the contact \
                      to give it up."
@@ -221,7 +225,7 @@ impl Turn<'_, '_> {
         let (shape, mode) = (bundle.shape(), bundle.mode());
         let theirs = bundle.servers().to_vec();
         let (profile, owner) = (join.profile, Owner::Contact(join.contact));
-        let servers = self.servers_for(profile, &[], shape.n()).unwrap_or(theirs);
+        let servers = self.servers_for_replies(profile, shape.n())?.unwrap_or(theirs);
         let mut replies = Vec::new();
         for (place, server) in (0..).zip(&servers) {
             let reply = self.add_reply(profile, owner, id, (place, server), shape.class())?;
@@ -233,6 +237,19 @@ impl Turn<'_, '_> {
             join.seed = Some(SigningKey::generate(&mut OsRandom).to_seed());
         }
         self.store_join(id)
+    }
+
+    /// The profile's first servers, those last that have been found down; none where it has too few.
+    fn servers_for_replies(&self, profile: ProfileId, n: u8) -> Result<Option<Vec<Address>>> {
+        let mut down = Vec::new();
+        for id in self.state.standbys.values().flat_map(|standby| standby.down.keys()) {
+            down.extend(self.tx.connection(*id)?.map(|it| it.address.fingerprint));
+        }
+        let all = self.tx.servers(profile)?.into_iter().map(|(_, server)| server.address);
+        let mut all: Vec<Address> = all.collect();
+        all.sort_by_key(|server| down.contains(&server.fingerprint));
+        all.truncate(n.into());
+        Ok((all.len() == usize::from(n)).then_some(all))
     }
 
     fn add_reply(
@@ -286,6 +303,9 @@ impl Turn<'_, '_> {
         }
         let contact = join.contact;
         self.tx.remove_session(id)?;
+        if self.is_renewing(contact, id) {
+            return self.not_renewed(contact, why);
+        }
         let stored = self.tx.contact(contact)?;
         let name = stored.map_or_else(String::new, |contact| contact.name);
         // A contact that was there before stays, with what it was.

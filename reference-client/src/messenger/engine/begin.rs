@@ -80,6 +80,9 @@ impl Turn<'_, '_> {
             talk.session = talk.session.hello_sealed(self.now);
         }
         self.store_talk(id)?;
+        if self.state.talks.values().any(|talk| talk.contact == join.contact && talk.id != id) {
+            self.begins_anew(join.contact, join.scanned)?;
+        }
         self.contact_says(join.contact, &said, join.named, join.scanned)?;
         self.tell(Event::Contact(join.contact));
         Ok(())
@@ -124,6 +127,7 @@ impl Turn<'_, '_> {
         connection: ConnectionId,
         sequence: u64,
     ) -> Result<()> {
+        let standby = self.standby_of(invitation).is_some();
         let Some(offer) = self.state.offers.remove(&invitation) else { return Ok(()) };
         let stored = self.tx.invitation(invitation)?;
         let stored = stored.ok_or_else(|| self.damaged("invitation"))?;
@@ -182,8 +186,14 @@ impl Turn<'_, '_> {
         }
         self.state.talks.insert(id, talk);
         self.tx.remove_invitation(invitation)?;
-        let step = InvitationStep::Accepted(contact);
-        self.tell(Event::Invitation { invitation, step });
+        if standby {
+            self.with_standby(contact, |standby| {
+                standby.given.retain(|given| given.invitation != invitation);
+            })?;
+        } else {
+            let step = InvitationStep::Accepted(contact);
+            self.tell(Event::Invitation { invitation, step });
+        }
         self.body(id, &body)?;
         self.answer(id)?;
         self.order(connection, Order::Stored(sequence));
@@ -222,6 +232,10 @@ impl Turn<'_, '_> {
         let named = self.tx.contact(contact)?.is_some_and(|it| it.name != NAMELESS);
         let told = Told { name: hello.name.clone(), ..Told::default() };
         self.contact_says(contact, &told, named, false)?;
+        self.stands(id)?;
+        if !hello.standby.is_empty() {
+            self.standby_heard(id, &hello.standby)?;
+        }
         self.tell_own_profile(id)
     }
 }

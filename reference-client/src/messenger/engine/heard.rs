@@ -18,8 +18,9 @@ impl Turn<'_, '_> {
             Heard::Recipient(event, state) => {
                 self.recipient_heard(id, used, &event, state.as_deref())
             }
+            Heard::Standing(up) => self.standing(id, up),
             Heard::Failed(error) => {
-                self.state.up.remove(&id);
+                self.standing(id, false)?;
                 let Some(connection) = self.tx.connection(id)? else { return Ok(()) };
                 let (server, text) = (connection.address, error.to_string());
                 self.tell(Event::Server { server, text });
@@ -39,12 +40,9 @@ impl Turn<'_, '_> {
             self.tx.set_sender(id, state)?;
         }
         match event {
-            SenderEvent::Attached { .. } => {
-                self.state.up.insert(id);
-            }
-            SenderEvent::Unreachable | SenderEvent::Stopped(_) => {
-                self.state.up.remove(&id);
-            }
+            SenderEvent::Attached { .. } => self.standing(id, true)?,
+            SenderEvent::Unreachable => self.standing(id, false)?,
+            SenderEvent::Stopped(_) => self.stopped(id)?,
             SenderEvent::KeyExpired => self.rotate_key(id)?,
             _ => {}
         }
@@ -81,12 +79,20 @@ impl Turn<'_, '_> {
             self.doom(connection)?;
         }
         self.tx.remove_session(id)?;
+        // INVITATION-57: the standbys were passed in it.
+        self.void_standbys(talk.contact)?;
         let text = "Somebody else has claimed a connection that was made for this session alone: \
                     others can read it. It has been ended; invite this contact again, in another \
                     way.";
         self.notice(talk.contact, text)?;
         self.tell(Event::Contact(talk.contact));
         Ok(())
+    }
+
+    /// Nothing will go over it any more.
+    fn stopped(&mut self, id: ConnectionId) -> Result<()> {
+        self.state.up.remove(&id);
+        self.is_down(id, true)
     }
 
     /// A server has taken parts.
@@ -130,17 +136,16 @@ impl Turn<'_, '_> {
         }
         match event {
             RecipientEvent::StoreSenderKey(_) => self.order(id, Order::SenderKeyStored),
-            RecipientEvent::Subscribed(_) => {
-                self.state.up.insert(id);
-            }
+            RecipientEvent::Subscribed(_) => self.standing(id, true)?,
             RecipientEvent::Stopped(Stopped::Refused(Reject::Terms))
                 if self.ask_for_less(id)? =>
             {
                 return Ok(());
             }
-            RecipientEvent::Replaced | RecipientEvent::Stopped(_) => {
+            RecipientEvent::Replaced => {
                 self.state.up.remove(&id);
             }
+            RecipientEvent::Stopped(_) => self.stopped(id)?,
             RecipientEvent::KeyExpired => self.rotate_key(id)?,
             _ => {}
         }

@@ -61,7 +61,8 @@ impl Input {
             self,
             Self::Heard(
                 _,
-                Heard::Sender(SenderEvent::Accepted { .. } | SenderEvent::Attached { .. }, _)
+                Heard::Standing(_)
+                    | Heard::Sender(SenderEvent::Accepted { .. } | SenderEvent::Attached { .. }, _)
             )
         )
     }

@@ -151,6 +151,10 @@ impl Turn<'_, '_> {
             let Some(offer) = self.state.offers.get(&id).filter(|it| !it.is_abandoned()) else {
                 continue;
             };
+            // The user has nothing to hand on there.
+            if self.standby_of(id).is_some() {
+                continue;
+            }
             views.push(InvitationView {
                 id,
                 profile,
@@ -181,6 +185,7 @@ impl Turn<'_, '_> {
         if offer.inviter != before {
             self.store_offer(id)?;
         }
+        let standby = self.standby_of(id);
         let step = match ask {
             Ask::Nothing | Ask::Begin => return Ok(()),
             Ask::HandOn => InvitationStep::Ready,
@@ -194,13 +199,20 @@ impl Turn<'_, '_> {
                 })
             }
         };
+        if let Some(contact) = standby {
+            return match step {
+                InvitationStep::Ready => self.say_standby(contact),
+                InvitationStep::Abandoned(why) => self.standby_over(id, contact, why),
+                InvitationStep::Claimed | InvitationStep::Accepted(_) => Ok(()),
+            };
+        }
         let ready = step == InvitationStep::Ready;
         self.tell(Event::Invitation { invitation: id, step });
         if ready { self.leave_request(id) } else { Ok(()) }
     }
 
     /// INVITATION-29, INVITATION-31: its connections are deleted, its keys erased.
-    fn abandon_offer(&mut self, id: InvitationId) -> Result<()> {
+    pub(super) fn abandon_offer(&mut self, id: InvitationId) -> Result<()> {
         let Some(offer) = self.state.offers.remove(&id) else { return Ok(()) };
         let spared = usize::from(mutant!(INVITATION_29));
         for connection in offer.connections.into_iter().skip(spared) {
@@ -272,6 +284,12 @@ impl Turn<'_, '_> {
             self.order(connection, super::net::Order::Stored(sequence));
             return Ok(());
         };
+        if let Some(contact) = self.standby_of(id)
+            && !self.gives_way(contact)?
+        {
+            // It is delivered again, and said again.
+            return Ok(());
+        }
         self.happened(id, Happened::Opened)?;
         self.begin_as_inviter(id, place.into(), s, opened, connection, sequence)
     }

@@ -28,6 +28,7 @@ impl Turn<'_, '_> {
                 self.state.offers.insert(id, offer);
             }
             for (contact, _) in self.tx.contacts(profile)? {
+                self.load_standby(profile, contact)?;
                 for (id, session) in self.tx.sessions(contact)? {
                     self.load_session(profile, contact, id, &session)?;
                 }

@@ -10,6 +10,8 @@ use edgewise_spec::session::Mode;
 
 use super::receive::react;
 use super::record::{Record, SaidRecord, row_id};
+use super::renew::proven;
+use super::standby::Proven;
 use super::turn::{Result, Turn};
 use crate::messenger::{BroadcastRole, MessageView, MessengerError, Page, ReactionView, Said, Say};
 use crate::store::{Contact, ContactId, Delivery, Direction, Message, Position, SessionId};
@@ -264,6 +266,10 @@ impl Turn<'_, '_> {
             Ok(content) => content,
             Err(why) => return Ok(Said::Unreadable { kind, why: why.to_string() }),
         };
+        let content = match content {
+            Content::Again { content, .. } => *content,
+            content => content,
+        };
         let edited = |text: String| said.edited.clone().unwrap_or(text);
         Ok(match content {
             Content::Text(text) => Said::Text(edited(text)),
@@ -273,9 +279,7 @@ impl Turn<'_, '_> {
                     (Whose::Yours, Direction::Sent) => Direction::Received,
                     (Whose::Yours, Direction::Received) => Direction::Sent,
                 };
-                let row = row_id(said.session, from, to.id.number(), None);
-                let found = self.said(contact, &row)?;
-                let to = found.filter(|(_, it)| it.header.id == to.id).map(|(at, _)| at);
+                let to = self.found(contact, said.session, from, to.id)?;
                 Said::Reply { to, text: edited(text) }
             }
             Content::Introduction { name, card } => {
@@ -297,6 +301,27 @@ impl Turn<'_, '_> {
             Content::Custom { name, bytes } => Said::Custom { name, bytes },
             _ => Said::Unknown { kind, len: said.content.len() },
         })
+    }
+
+    /// Where a message is, of this session or, for what was said again, of one before it.
+    fn found(
+        &self,
+        contact: ContactId,
+        session: SessionId,
+        from: Direction,
+        id: MessageId,
+    ) -> Result<Option<Position>> {
+        let before = self.state.standbys.get(&contact).map_or(&[][..], |it| &it.before[..]);
+        let before = before.iter().rev().map(|before| before.session);
+        for session in core::iter::once(session).chain(before) {
+            let row = row_id(session, from, id.number(), None);
+            if let Some((at, said)) = self.said(contact, &row)?
+                && said.header.id == id
+            {
+                return Ok(Some(at));
+            }
+        }
+        Ok(None)
     }
 
     pub(crate) fn history(
@@ -371,33 +396,34 @@ impl Turn<'_, '_> {
         }
         let session = chosen.first().map(|(_, said)| said.session);
         let session = session.ok_or(MessengerError::Unknown("message"))?;
-        let talk = self.state.talks.get(&session);
-        let talk = talk.ok_or(MessengerError::Unknown("session"))?;
         let not_now = |text: &str| MessengerError::NotNow(text.to_owned());
         if chosen.iter().any(|(_, said)| said.session != session) {
             return Err(not_now("a proof shows messages of one session; choose them so"));
         }
-        let (Mode::Attested, Some(seed)) = (talk.session.mode(), &talk.seed) else {
+        let past = self.state.standbys.get(&contact).and_then(|it| it.proven(session));
+        let present = match self.state.talks.get(&session) {
+            Some(talk) if talk.seed.is_some() && talk.inbox.vk().is_none() => {
+                return Err(not_now("the contact has not said anything yet"));
+            }
+            talk => talk.and_then(proven),
+        };
+        let Some(Proven { own, transcript, own_vk, peer_vk }) = present.as_ref().or(past) else {
             return Err(not_now(
-                "this session is deniable: nothing in it can be proved, and nothing signed exists",
+                "that session was deniable, or is long over: nothing in it can be proved",
             ));
         };
-        let transcript = talk.session.transcript0().ok_or_else(|| self.damaged("session"))?;
-        let own = super::offer::verifying_key(seed);
-        let peer = talk.inbox.vk().copied();
-        let peer = peer.ok_or_else(|| not_now("the contact has not said anything yet"))?;
-        let (inviter, claimer) = match talk.own {
-            Way::FromInviter => (own, peer),
-            Way::FromClaimer => (peer, own),
+        let (inviter, claimer) = match own {
+            Way::FromInviter => (own_vk, peer_vk),
+            Way::FromClaimer => (peer_vk, own_vk),
         };
         let messages = chosen.into_iter().map(|(direction, said)| {
             let direction = match direction {
-                Direction::Sent => talk.own,
-                Direction::Received => talk.own.other(),
+                Direction::Sent => *own,
+                Direction::Received => own.other(),
             };
             ProvenMessage::new(direction, said.header, said.content)
         });
-        let mut proof = Proof::export(&transcript, &inviter, &claimer, messages.collect())?;
+        let mut proof = Proof::export(transcript, inviter, claimer, messages.collect())?;
         if mutant!(MESSAGE_26) {
             proof.pop();
         }

@@ -38,6 +38,8 @@ pub(super) enum Order {
     Delete,
     /// The key is changed; it is stored.
     Rotate(Box<Key>),
+    /// Whether it is attached is to be told.
+    Look,
 }
 
 /// What happens to an end.
@@ -46,6 +48,8 @@ pub(crate) enum Heard {
     Sender(SenderEvent, Option<Box<SenderState>>),
     /// A recipient's event, with its state where that is to be stored.
     Recipient(RecipientEvent, Option<Box<RecipientState>>),
+    /// Whether it is attached.
+    Standing(bool),
     /// The server must not be used any more.
     Failed(Error),
 }
@@ -226,6 +230,13 @@ async fn run_sender(
                     Order::Push(part) => sender.push(part).await.map(drop),
                     Order::Release(through) => sender.release(through).await,
                     Order::Rotate(key) => sender.rotate(*key).await,
+                    Order::Look => {
+                        let up = sender.is_attached().await.unwrap_or_default();
+                        if !tell(Heard::Standing(up)) {
+                            return;
+                        }
+                        Ok(())
+                    }
                     _ => Ok(()),
                 };
             }
@@ -280,6 +291,13 @@ async fn run_recipient(
                     Order::Suspend(suspended) => recipient.suspend(suspended).await,
                     Order::Delete => recipient.delete().await,
                     Order::Rotate(key) => recipient.rotate(*key).await,
+                    Order::Look => {
+                        let up = recipient.is_attached().await.unwrap_or_default();
+                        if !tell(Heard::Standing(up)) {
+                            return;
+                        }
+                        Ok(())
+                    }
                     Order::Push(_) | Order::Release(_) => Ok(()),
                 };
             }

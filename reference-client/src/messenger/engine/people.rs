@@ -237,8 +237,17 @@ impl Turn<'_, '_> {
     fn view(&self, id: ContactId, contact: Contact) -> Result<ContactView> {
         let talk = self.talk_of(id);
         let told = Told::from_versioned(&contact.details);
-        let joining = self.state.joins.values().any(|join| join.contact == id);
+        let standby = self.state.standbys.get(&id);
+        let joining = self.state.joins.values().any(|join| join.contact == id)
+            || standby.is_some_and(|standby| standby.renewing.is_some());
         let reach = match talk {
+            Some(talk) if self.state.is_lost(talk, self.now) => {
+                if joining {
+                    Reach::Joining
+                } else {
+                    Reach::Lost
+                }
+            }
             Some(talk) if talk.is_answered() && talk.sender.is_some() => Reach::Ready,
             Some(_) => Reach::Waiting,
             None if joining => Reach::Joining,
@@ -259,6 +268,7 @@ impl Turn<'_, '_> {
             last,
             connections: talk.map_or(Ok(Vec::new()), |talk| self.connection_views(talk))?,
             broadcast: talk.and_then(|talk| talk.broadcast),
+            standby: standby.is_some_and(|standby| standby.held.is_some()),
             since: contact.since,
         })
     }
@@ -372,6 +382,7 @@ impl Turn<'_, '_> {
         for connection in connections {
             self.doom(connection)?;
         }
+        self.forget_standbys(id)?;
         for session in sessions {
             self.state.talks.remove(&session);
             self.state.joins.remove(&session);

@@ -65,11 +65,14 @@ impl Turn<'_, '_> {
     pub(super) fn body(&mut self, id: SessionId, body: &[u8]) -> Result<()> {
         let Some(talk) = self.state.talks.get_mut(&id) else { return Ok(()) };
         let answered = talk.session.hello().is_none();
-        if answered {
-            talk.hello = None;
-        }
+        // The claimer's first answer: now both ends have the session.
+        let stands = answered && talk.hello.take().is_some();
         let contact = talk.contact;
         let first = talk.inbox.chain().is_empty();
+        if stands {
+            self.stands(id)?;
+        }
+        let Some(talk) = self.state.talks.get_mut(&id) else { return Ok(()) };
         match talk.inbox.receive(self.now, body) {
             Ok(events) => {
                 for event in events {
@@ -168,7 +171,7 @@ impl Turn<'_, '_> {
             || mutant!(MESSAGE_15) && heard.link == Link::Duplicate;
         // MESSAGE-21: what a listener says beyond control is not shown.
         let beyond = source && !matches!(&heard.content, Ok(content) if content.is_control());
-        let said = SaidRecord {
+        let mut said = SaidRecord {
             session: id,
             header: heard.header,
             hash: heard.hash,
@@ -179,6 +182,9 @@ impl Turn<'_, '_> {
             deleted: false,
             reactions: Vec::new(),
         };
+        if let Ok(Content::Again { id: of, hash, .. }) = &heard.content {
+            said.hidden |= self.was_heard(contact, (of.number(), hash), &said)?;
+        }
         let hidden = said.hidden;
         let message = Message {
             id: row_id(id, Direction::Received, number, fork.then_some(&heard.hash)),
@@ -263,6 +269,7 @@ impl Turn<'_, '_> {
             Content::Move { number, place, descriptor } => {
                 self.move_heard(id, *number, *place, descriptor)
             }
+            Content::Standby(card) => self.standby_heard(id, card),
             Content::Moved { number, place, s } => self.moved_heard(id, (*number, *place, *s)),
             _ => Ok(()),
         }

@@ -273,6 +273,7 @@ pub(super) const fn is_hidden(of: u16) -> bool {
             | kind::REACTION
             | kind::MOVE
             | kind::MOVED
+            | kind::STANDBY
     )
 }
 

@@ -18,7 +18,7 @@ impl State {
                 || join.retry.is_some_and(|at| now >= at)
         });
         let requests = self.offers.values().any(|offer| wants_to_ask(offer, now));
-        talks || joins || requests
+        talks || joins || requests || self.is_look_due(now)
     }
 }
 
@@ -34,6 +34,9 @@ impl Turn<'_, '_> {
             self.join_tick(id)?;
         }
         let now = self.now;
+        if self.state.is_look_due(now) {
+            self.look()?;
+        }
         let asking = self.state.offers.values().filter(|offer| wants_to_ask(offer, now));
         let asking: Vec<InvitationId> = asking.map(|offer| offer.id).collect();
         asking.into_iter().try_for_each(|id| self.leave_request(id))

@@ -17,6 +17,7 @@ use super::join::Join;
 use super::net::Order;
 use super::offer::Offer;
 use super::record::Record;
+use super::standby::Standby;
 use super::talk::Talk;
 use crate::clock::OsRandom;
 use crate::messenger::{Event, MessengerError};
@@ -35,12 +36,16 @@ pub(crate) struct State {
     pub(super) offers: HashMap<InvitationId, Offer>,
     pub(super) homes: HashMap<ProfileId, Home>,
     pub(super) uses: HashMap<ConnectionId, Use>,
+    pub(super) standbys: HashMap<ContactId, Standby>,
     /// Talks that are to be stored at the end of the turn.
     pub(super) dirty: BTreeSet<SessionId>,
     /// Connections that are attached, as far as is known.
     pub(super) up: HashSet<ConnectionId>,
     /// Connections whose key or state is being changed, and whose server has not answered yet.
     pub(super) changing: HashSet<ConnectionId>,
+    /// When connections were last looked at, and since when without a pause.
+    pub(super) looked: Option<Now>,
+    pub(super) awake: Now,
 }
 
 /// What a connection is for.

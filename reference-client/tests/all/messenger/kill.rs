@@ -26,13 +26,23 @@ async fn child() {
     let path = PathBuf::from(std::env::var_os("EDGEWISE_STORE").unwrap());
     let from: u64 = std::env::var("EDGEWISE_FROM").unwrap().parse().unwrap();
     let store = Store::open(&path, &unlock(), &store_options()).unwrap();
-    let (messenger, mut events) = Messenger::open(store, options(&Clock::default())).await.unwrap();
+    let clock = Clock::default();
+    if let Ok(ahead) = std::env::var("EDGEWISE_AHEAD") {
+        clock.advance_millis(ahead.parse().unwrap());
+    }
+    let (messenger, mut events) = Messenger::open(store, options(&clock)).await.unwrap();
     tokio::spawn(async move { while events.next().await.is_some() {} });
     let profile = messenger.profiles().await.unwrap()[0].id;
     let contact = messenger.contacts(profile).await.unwrap()[0].id;
     let mut out = std::io::stdout();
     // Ends the line that the harness has begun.
     writeln!(out).unwrap();
+    if std::env::var_os("EDGEWISE_AHEAD").is_some() {
+        // Refused where one is under way, or is over, since an earlier life.
+        let _ = messenger.renew(contact).await;
+        writeln!(out, "renews").unwrap();
+        out.flush().unwrap();
+    }
     for number in from.. {
         messenger.send(contact, Say::Text(format!("child {number}"))).await.unwrap();
         writeln!(out, "said {number}").unwrap();
@@ -41,10 +51,13 @@ async fn child() {
     }
 }
 
-fn start(path: &std::path::Path, from: u64) -> (Child, Receiver<String>) {
+fn start(path: &std::path::Path, from: u64, ahead: Option<u64>) -> (Child, Receiver<String>) {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "messenger::kill::child", "--ignored", "--nocapture"]);
     command.env("EDGEWISE_STORE", path).env("EDGEWISE_FROM", from.to_string());
+    if let Some(ahead) = ahead {
+        command.env("EDGEWISE_AHEAD", ahead.to_string());
+    }
     let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
     let (tell, lines) = channel();
     let stdout = BufReader::new(process.stdout.take().unwrap());
@@ -58,7 +71,7 @@ fn start(path: &std::path::Path, from: u64) -> (Child, Receiver<String>) {
 
 /// Lets a child live for a while and kills it; the highest number that it had accepted.
 fn live(path: &std::path::Path, from: u64, millis: u64) -> Option<u64> {
-    let (mut process, lines) = start(path, from);
+    let (mut process, lines) = start(path, from, None);
     std::thread::sleep(Duration::from_millis(millis));
     assert!(process.try_wait().unwrap().is_none(), "it ended by itself");
     process.kill().unwrap();
@@ -66,7 +79,20 @@ fn live(path: &std::path::Path, from: u64, millis: u64) -> Option<u64> {
     lines.iter().filter_map(|line| line.strip_prefix("said ")?.parse().ok()).last()
 }
 
-async fn texts(messenger: &Messenger, contact: ContactId, of: Direction) -> Vec<MessageView> {
+/// The same for one that says that its session is lost, killed so long after it has said so; its
+/// clock is as far ahead of the system's.
+pub fn renew(path: &std::path::Path, from: u64, millis: u64, ahead: u64) -> Option<u64> {
+    let (mut process, lines) = start(path, from, Some(ahead));
+    let said = lines.iter().take_while(|line| line != "renews").count();
+    assert!(said < 100, "it says that it renews");
+    std::thread::sleep(Duration::from_millis(millis));
+    assert!(process.try_wait().unwrap().is_none(), "it ended by itself");
+    process.kill().unwrap();
+    process.wait().unwrap();
+    lines.iter().filter_map(|line| line.strip_prefix("said ")?.parse().ok()).last()
+}
+
+pub async fn texts(messenger: &Messenger, contact: ContactId, of: Direction) -> Vec<MessageView> {
     let (mut texts, mut before) = (Vec::new(), None);
     loop {
         let page = messenger.history(contact, before, 500).await.unwrap();
@@ -82,7 +108,7 @@ async fn texts(messenger: &Messenger, contact: ContactId, of: Direction) -> Vec<
 
 /// Every number once, in order, with nothing wrong about it. One that was accepted by the store
 /// just before the end, and not told, may be among them.
-fn numbers(texts: &[MessageView], who: &str) -> Vec<u64> {
+pub fn numbers(texts: &[MessageView], who: &str) -> Vec<u64> {
     let number = |view: &MessageView| {
         assert!(view.marks.is_empty(), "{view:?}");
         match &view.said {
@@ -141,7 +167,7 @@ async fn a_client_that_is_killed_loses_nothing_and_doubles_nothing() {
 }
 
 impl Person {
-    async fn heard_text(&mut self, wanted: &str) {
+    pub async fn heard_text(&mut self, wanted: &str) {
         self.wait(|event| match event {
             Event::Message { message, .. } => {
                 (message.said == Said::Text(wanted.to_owned())).then_some(())

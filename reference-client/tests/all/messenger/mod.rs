@@ -5,6 +5,7 @@ mod disk;
 mod kill;
 mod moving;
 mod older;
+mod standby;
 mod talk;
 
 use std::time::Duration;
@@ -50,10 +51,13 @@ fn options(clock: &Clock) -> Options {
 
 impl Person {
     pub async fn new(name: &str, servers: &[Address]) -> Self {
+        Self::with_clock(name, servers, Clock::default()).await
+    }
+
+    pub async fn with_clock(name: &str, servers: &[Address], clock: Clock) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("chat.db");
         let store = Store::create(&path, &unlock(), &store_options()).unwrap();
-        let clock = Clock::default();
         let (messenger, events) = Messenger::open(store, options(&clock)).await.unwrap();
         let profile = messenger.add_profile(name).await.unwrap();
         for server in servers {
@@ -156,10 +160,16 @@ pub async fn two(
 ) -> ((Person, ContactId), (Person, ContactId)) {
     let mut ann = Person::new("Ann", servers).await;
     let mut bob = Person::new("Bob", servers).await;
+    let (bobs, anns) = meet(&mut ann, &mut bob, invite).await;
+    ((ann, bobs), (bob, anns))
+}
+
+/// Has the first invite the second: the contact of the first, and that of the second.
+pub async fn meet(ann: &mut Person, bob: &mut Person, invite: Invite) -> (ContactId, ContactId) {
     let card = ann.invite(invite).await;
     let anns = bob.messenger.accept(bob.profile, &card, Accept::default()).await.unwrap();
     let bobs = ann.accepted().await;
     bob.ready(anns).await;
     ann.ready(bobs).await;
-    ((ann, bobs), (bob, anns))
+    (bobs, anns)
 }

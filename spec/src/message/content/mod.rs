@@ -41,6 +41,15 @@ pub mod kind {
     pub const DEVICE: u16 = 14;
     /// An application's own.
     pub const CUSTOM: u16 = 15;
+    /// An invitation for the day when the session is lost for good.
+    pub const STANDBY: u16 = 16;
+    /// A message of the session before this one, said again.
+    pub const AGAIN: u16 = 17;
+
+    /// Whether messages of this type can be said again.
+    pub(super) const fn can_be_repeated(kind: u16) -> bool {
+        matches!(kind, TEXT | REPLY | INTRODUCTION | CUSTOM)
+    }
 }
 
 /// Why a content is refused: it breaks a rule of its type.
@@ -253,6 +262,18 @@ pub enum Content {
         /// The application's.
         bytes: Vec<u8>,
     },
+    /// An invitation for the day when the session is lost for good: the text of its card, 1 to
+    /// CARD_LEN_MAX bytes. It takes the place of the one before.
+    Standby(Vec<u8>),
+    /// A message of the session before this one, said again.
+    Again {
+        /// The id under which it was said first (MESSAGE-36).
+        id: MessageId,
+        /// The hash under which it was said first.
+        hash: [u8; HASH_LEN],
+        /// What it says now: a text, a reply, an introduction or an application's own.
+        content: Box<Self>,
+    },
     /// Of a type that this revision does not know: kept, and shown as such (MESSAGE-18).
     Unknown {
         /// The type.
@@ -282,6 +303,8 @@ impl Content {
             Self::Group { .. } => kind::GROUP,
             Self::Device { .. } => kind::DEVICE,
             Self::Custom { .. } => kind::CUSTOM,
+            Self::Standby(_) => kind::STANDBY,
+            Self::Again { .. } => kind::AGAIN,
             Self::Unknown { kind, .. } => *kind,
         }
     }
@@ -291,8 +314,18 @@ impl Content {
     pub const fn is_control(&self) -> bool {
         matches!(
             self,
-            Self::Receipt(_) | Self::Broadcast(_) | Self::Move { .. } | Self::Moved { .. }
+            Self::Receipt(_)
+                | Self::Broadcast(_)
+                | Self::Move { .. }
+                | Self::Moved { .. }
+                | Self::Standby(_)
         )
+    }
+
+    /// Whether it can be said again in another session, inside a [`Content::Again`].
+    #[must_use]
+    pub const fn can_be_repeated(&self) -> bool {
+        kind::can_be_repeated(self.kind())
     }
 
     /// The one encoding of this content.

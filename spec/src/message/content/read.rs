@@ -65,6 +65,8 @@ pub(super) fn content(
             require!(MESSAGE_19, named, ContentRefused::Text("name"));
             Content::Custom { name, bytes: fields.rest().to_vec() }
         }
+        kind::STANDBY => Content::Standby(rest(fields, "card", CARD_LEN_MAX)?),
+        kind::AGAIN => read_again(mode, fields)?,
         // MESSAGE-18
         _ => Content::Unknown { kind, bytes: fields.rest().to_vec() },
     })
@@ -137,6 +139,14 @@ fn read_reaction(fields: &mut Fields<'_>) -> Result<Content, ContentRefused> {
     let plain = !with.chars().any(char::is_control);
     require!(MESSAGE_19, plain, ContentRefused::Text("reaction"));
     Ok(Content::Reaction { to, given, with })
+}
+
+fn read_again(mode: Mode, fields: &mut Fields<'_>) -> Result<Content, ContentRefused> {
+    let (id, hash) = (id(fields)?, fields.array("hash")?);
+    let inner = fields.u16("type")?;
+    let refused = ContentRefused::Value { field: "type", got: inner.into() };
+    require!(MESSAGE_19, kind::can_be_repeated(inner), refused);
+    Ok(Content::Again { id, hash, content: Box::new(content(mode, inner, fields)?) })
 }
 
 fn read_receipt(fields: &mut Fields<'_>) -> Result<Receipt, ContentRefused> {

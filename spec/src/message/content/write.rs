@@ -67,9 +67,21 @@ pub(super) fn content(content: &Content, out: &mut Vec<u8>) -> Option<()> {
             put_prefixed(out, name.as_bytes(), ANY)?;
             out.extend_from_slice(bytes);
         }
+        Content::Standby(card) => out.extend_from_slice(card),
+        Content::Again { id, hash, content } => {
+            out.extend_from_slice(id.as_bytes());
+            out.extend_from_slice(hash);
+            put_again(out, content)?;
+        }
         Content::Unknown { bytes, .. } => out.extend_from_slice(bytes),
     }
     Some(())
+}
+
+fn put_again(out: &mut Vec<u8>, inner: &Content) -> Option<()> {
+    out.extend_from_slice(&inner.kind().to_be_bytes());
+    // No deeper than one: `read` refuses another one in it.
+    if inner.can_be_repeated() { content(inner, out) } else { Some(()) }
 }
 
 fn put_reference(out: &mut Vec<u8>, to: &Reference) {

@@ -191,6 +191,12 @@ fn each_fault_of_a_content_has_its_error() {
         (kind::GROUP, vec![0], value("operation", 0)),
         (kind::DEVICE, vec![0, 1], value("operation", 0)),
         (kind::CUSTOM, vec![0, 0, 1], ContentRefused::Text("name")),
+        (kind::STANDBY, vec![], ContentRefused::Short("card")),
+        (kind::STANDBY, vec![0; 557], long("card", 556, 557)),
+        (kind::AGAIN, cat(&[&id, &[0; 31]]), ContentRefused::Short("hash")),
+        (kind::AGAIN, cat(&[&id, &[0; 32], &[0, 17]]), value("type", 17)),
+        (kind::AGAIN, cat(&[&id, &[0; 32], &[0, 3]]), value("type", 3)),
+        (kind::AGAIN, cat(&[&id, &[0; 32], &[0, 1]]), ContentRefused::Text("text")),
     ];
     for (kind, bytes, expected) in cases {
         let decoded = Content::decode(Mode::Deniable, kind, &bytes);

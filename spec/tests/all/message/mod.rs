@@ -396,6 +396,7 @@ fn a_listener_only_controls() {
     assert!(Content::Receipt(receipt).is_control());
     assert!(Content::Broadcast(Broadcast::Pause).is_control());
     assert!(Content::Moved { number: 1, place: 0, s: 2 }.is_control());
+    assert!(Content::Standby(vec![1]).is_control());
     assert!(!text("x").is_control());
     assert!(!Content::Unknown { kind: 99, bytes: vec![] }.is_control());
 }

@@ -26,6 +26,20 @@ fn reference() -> impl Strategy<Value = Reference> {
     })
 }
 
+/// What can be said again.
+fn repeatable() -> impl Strategy<Value = Box<Content>> {
+    let words = "[^\\x00]{1,80}";
+    prop_oneof![
+        words.prop_map(Content::Text),
+        (reference(), words).prop_map(|(to, text)| Content::Reply { to, text }),
+        ("[a-z ]{0,16}", vec(any::<u8>(), 1..=556))
+            .prop_map(|(name, card)| Content::Introduction { name, card }),
+        ("[a-z.]{1,64}", vec(any::<u8>(), 0..200))
+            .prop_map(|(name, bytes)| Content::Custom { name, bytes }),
+    ]
+    .prop_map(Box::new)
+}
+
 /// Content of every type but hello, which has its own tests.
 fn content() -> impl Strategy<Value = Content> {
     let words = "[^\\x00]{1,80}";
@@ -60,7 +74,13 @@ fn content() -> impl Strategy<Value = Content> {
         (1..=u8::MAX, bytes()).prop_map(|(operation, bytes)| Content::Group { operation, bytes }),
         (1..=u8::MAX, bytes()).prop_map(|(operation, bytes)| Content::Device { operation, bytes }),
         ("[a-z.]{1,64}", bytes()).prop_map(|(name, bytes)| Content::Custom { name, bytes }),
-        (16..=u16::MAX, bytes()).prop_map(|(kind, bytes)| Content::Unknown { kind, bytes }),
+        vec(any::<u8>(), 1..=556).prop_map(Content::Standby),
+        (id(), any::<[u8; 32]>(), repeatable()).prop_map(|(id, hash, content)| Content::Again {
+            id,
+            hash,
+            content
+        }),
+        (18..=u16::MAX, bytes()).prop_map(|(kind, bytes)| Content::Unknown { kind, bytes }),
     ]
 }
 
@@ -80,7 +100,7 @@ proptest! {
     /// What can be read has one encoding: the bytes that were read.
     #[test]
     fn every_content_has_one_encoding(
-        kind in 0..18_u16,
+        kind in 0..20_u16,
         bytes in vec(any::<u8>(), 0..120),
         mode in mode(),
     ) {

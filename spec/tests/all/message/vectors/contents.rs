@@ -77,6 +77,14 @@ fn control(content: &Content) -> (&'static str, Vec<(&'static str, String)>) {
         Content::Custom { name, bytes } => {
             ("custom", vec![("name", name.clone()), ("bytes", hex(bytes))])
         }
+        Content::Standby(card) => ("standby", vec![("card", hex(card))]),
+        Content::Again { id, hash, content } => {
+            let shown = shown(content);
+            let inner = shown.fields.into_iter().map(|(name, value)| format!("{name}={value}"));
+            let fields = vec![("id", hex(id.as_bytes())), ("hash", hex(hash))];
+            let inner = inner.collect::<Vec<_>>().join(",");
+            ("again", [fields, vec![("type", shown.name), ("content", inner)]].concat())
+        }
         Content::Unknown { bytes, .. } => ("unknown", vec![("bytes", hex(bytes))]),
         other => panic!("{other:?}"),
     }
@@ -151,7 +159,7 @@ fn made(
     let input = ContentInput { mode, kind, content: Hex(content) };
     let outcome = judge(&input);
     let clause = match (kind, outcome.is_ok()) {
-        (16.., _) => "MESSAGE-18",
+        (18.., _) => "MESSAGE-18",
         (3, _) => "MESSAGE-22",
         _ => "MESSAGE-19",
     };
@@ -208,7 +216,22 @@ pub fn contents() -> Vec<Vector<ContentInput, ContentOutput>> {
         made("device-zero", "operation 0", &["Layout"], (1, 14), vec![0]),
         made("custom", "of an application", none, (1, 15), b"\0\x0borg.exampleX".to_vec()),
         made("custom-name", "no name", &["Text"], (1, 15), vec![0, 0, 1]),
-        made("unknown", "type 16", &["Unknown"], (1, 16), vec![1, 2, 3]),
+        made("standby", "a card", none, (1, 16), vec![9; 40]),
+        made("standby-none", "no card", &["Layout"], (1, 16), vec![]),
+        made("standby-long", "557 bytes", &["Limit"], (1, 16), vec![9; 557]),
+        made("again", "a text", none, (1, 17), cat(&[&id, &hash, &[0, 1], b"waits"])),
+        made("again-reply", "a reply", none, (2, 17), {
+            cat(&[&id, &hash, &[0, 7, 1], &id, b"waits"])
+        }),
+        made("again-number", "number 0", &["Layout"], (1, 17), cat(&[&[0; 48], &[0, 1, 97]])),
+        made("again-again", "of type again", &["Layout"], (1, 17), {
+            cat(&[&id, &hash, &[0, 17], &id, &hash, &[0, 1, 97]])
+        }),
+        made("again-receipt", "of a type that is not repeated", &["Layout"], (1, 17), {
+            cat(&[&id, &hash, &[0, 6], &id])
+        }),
+        made("again-empty", "an empty text", &["Text"], (1, 17), cat(&[&id, &hash, &[0, 1]])),
+        made("unknown", "type 18", &["Unknown"], (1, 18), vec![1, 2, 3]),
         made("unknown-last", "type 65,535", &["Unknown"], (2, u16::MAX), vec![]),
     ]
 }
