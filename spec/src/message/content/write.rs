@@ -67,13 +67,12 @@ pub(super) fn content(content: &Content, out: &mut Vec<u8>) -> Option<()> {
             put_prefixed(out, name.as_bytes(), ANY)?;
             out.extend_from_slice(bytes);
         }
-        Content::Standby(card) => out.extend_from_slice(card),
         Content::Again { id, hash, content } => {
             out.extend_from_slice(id.as_bytes());
             out.extend_from_slice(hash);
             put_again(out, content)?;
         }
-        Content::Unknown { bytes, .. } => out.extend_from_slice(bytes),
+        Content::Standby(bytes) | Content::Unknown { bytes, .. } => out.extend_from_slice(bytes),
     }
     Some(())
 }
