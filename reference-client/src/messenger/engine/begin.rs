@@ -187,9 +187,7 @@ impl Turn<'_, '_> {
         self.state.talks.insert(id, talk);
         self.tx.remove_invitation(invitation)?;
         if standby {
-            self.with_standby(contact, |standby| {
-                standby.given.retain(|given| given.invitation != invitation);
-            })?;
+            self.standby_used(contact, invitation)?;
         } else {
             let step = InvitationStep::Accepted(contact);
             self.tell(Event::Invitation { invitation, step });

@@ -339,6 +339,11 @@ impl Turn<'_, '_> {
         }
     }
 
+    /// The contact has begun its session by a standby of the user's own.
+    pub(super) fn standby_used(&mut self, contact: ContactId, id: InvitationId) -> Result<()> {
+        self.with_standby(contact, |standby| standby.given.retain(|it| it.invitation != id))
+    }
+
     /// A standby of the user's own is over: another one takes its place.
     pub(super) fn standby_over(
         &mut self,
