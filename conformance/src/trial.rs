@@ -294,6 +294,18 @@ impl Trial {
         self.settings.seed
     }
 
+    /// What holds for the run.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The id of the case.
+    #[must_use]
+    pub const fn id(&self) -> &'static str {
+        self.case.id
+    }
+
     /// How often a property is to be run.
     #[must_use]
     pub fn cases(&self) -> u32 {

@@ -25,7 +25,7 @@ const WORDS: &[&[&[Case]]] = &[
     connection::TABLES,
     rotation::TABLES,
     error::TABLES,
-    &[property::CASES],
+    property::TABLES,
     invitation::TABLES,
     session::TABLES,
     message::TABLES,

@@ -27,7 +27,7 @@ impl Attached {
         within: Duration,
     ) -> Result<Outcome, Fault> {
         match timeout(within, self.0.drive(order)).await {
-            Err(_) => Err(Fault::Hang("no answer".to_owned())),
+            Err(_) => Err(Fault::Hang(within, "no answer".to_owned())),
             Ok(Err(status)) => Err(Fault::Crash(status.to_string())),
             Ok(Ok(answer)) => Ok(answer.into_inner()),
         }

@@ -60,12 +60,15 @@ impl Program {
     ) -> Result<A, Fault> {
         let bytes = message.encode_to_vec();
         let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes();
-        // A program that does not read is caught by what it does not answer.
-        let _ = self.stdin.write_all(&[&length[..], &bytes].concat()).await;
-        let _ = self.stdin.flush().await;
-        match timeout(within, self.read()).await {
+        let exchanged = timeout(within, async {
+            // A program that has ended is known by what it does not answer.
+            let _ = self.stdin.write_all(&[&length[..], &bytes].concat()).await;
+            let _ = self.stdin.flush().await;
+            self.read().await
+        });
+        match exchanged.await {
             Ok(answer) => answer,
-            Err(_) => Err(Fault::Hang(self.evidence().await)),
+            Err(_) => Err(Fault::Hang(within, self.evidence().await)),
         }
     }
 
@@ -103,7 +106,8 @@ impl Program {
             seen.extend(rest.iter().take(count));
         }
         seen.truncate(STRAY_MAX);
-        Fault::Stray(format!("on standard output: {:?}", String::from_utf8_lossy(&seen)))
+        let seen = String::from_utf8_lossy(&seen).into_owned();
+        Fault::Stray(format!("on standard output: {seen:?}; {}", self.evidence().await))
     }
 
     /// Kills the program, as a crash does.

@@ -31,6 +31,6 @@ pub(super) async fn drive(
 ) -> Result<Outcome, Fault> {
     match timeout(within, client.drive(order)).await {
         Ok(outcome) => Ok(outcome),
-        Err(_) => Err(Fault::Hang("the embedded client did not answer".to_owned())),
+        Err(_) => Err(Fault::Hang(within, "the embedded client did not answer".to_owned())),
     }
 }

@@ -24,7 +24,7 @@ pub use source::{Client, ClientSource};
 /// The reference client.
 pub const REFERENCE: Starter = reference::start;
 
-/// How long an Outcome may take beside what NextEvent waits.
+/// How long an Outcome may usually take beside what NextEvent waits.
 pub const OUTCOME_WITHIN: Duration = Duration::from_secs(25);
 
 /// What is wrong with a driver rather than with what its client did.
@@ -32,8 +32,8 @@ pub const OUTCOME_WITHIN: Duration = Duration::from_secs(25);
 pub enum Fault {
     /// The program ended; with what is known of it.
     Crash(String),
-    /// No Outcome came in time; with what is known of it.
-    Hang(String),
+    /// No answer came within this time; with what is known of it.
+    Hang(Duration, String),
     /// Something else than an Outcome came.
     Stray(String),
     /// The driver says that it is at fault itself.
@@ -41,13 +41,25 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// The same, with what the driver was asked last.
+    #[must_use]
+    fn behind(mut self, asked: &str) -> Self {
+        let (Self::Crash(evidence)
+        | Self::Hang(_, evidence)
+        | Self::Stray(evidence)
+        | Self::Driver(evidence)) = &mut self;
+        evidence.push_str("\nlast asked: ");
+        evidence.push_str(asked);
+        self
+    }
+
     /// What was expected, and what came.
     #[must_use]
     pub fn finding(&self) -> (String, String) {
         match self {
             Self::Crash(evidence) => ("a client that goes on".to_owned(), evidence.clone()),
-            Self::Hang(evidence) => {
-                (format!("an Outcome within {} s", OUTCOME_WITHIN.as_secs()), evidence.clone())
+            Self::Hang(within, evidence) => {
+                (format!("an answer within {:.0} s", within.as_secs_f32()), evidence.clone())
             }
             Self::Stray(bytes) => ("one Outcome".to_owned(), bytes.clone()),
             Self::Driver(message) => ("a driver without a fault".to_owned(), message.clone()),
@@ -109,10 +121,10 @@ fn command(kind: Kind) -> Command {
 }
 
 /// How long the answer to a command may take.
-fn patience(kind: &Kind) -> Duration {
+fn patience(kind: &Kind, within: Duration) -> Duration {
     match kind {
-        Kind::NextEvent(next) => OUTCOME_WITHIN + Duration::from_millis(next.wait_ms.into()),
-        _ => OUTCOME_WITHIN,
+        Kind::NextEvent(next) => within + Duration::from_millis(next.wait_ms.into()),
+        _ => within,
     }
 }
 

@@ -10,8 +10,9 @@ use tokio::process::Command;
 use super::attach::Attached;
 use super::child::Program;
 use super::embedded::{self, Embedded, Starter};
-use super::{Fault, Told, command, patience, told};
+use super::{Fault, OUTCOME_WITHIN, Told, command, patience, told};
 use crate::case::Need;
+use crate::scene::cut;
 
 /// Where clients come from.
 #[derive(Clone, Debug)]
@@ -22,6 +23,8 @@ pub enum ClientSource {
     Attached {
         /// `http://host:port`.
         url: String,
+        /// How long an Outcome may take.
+        outcome: Duration,
     },
     /// A program that speaks ClientStart and ClientReady.
     Program {
@@ -29,6 +32,8 @@ pub enum ClientSource {
         words: Vec<OsString>,
         /// How long it may take until it is ready.
         within: Duration,
+        /// How long an Outcome may take.
+        outcome: Duration,
     },
 }
 
@@ -38,6 +43,7 @@ pub struct Client {
     /// What it says of itself.
     pub ready: ClientReady,
     hold: Hold,
+    within: Duration,
 }
 
 enum Hold {
@@ -71,12 +77,12 @@ impl ClientSource {
         match self {
             Self::Embedded(starter) => {
                 let (client, ready) = starter(start).await.map_err(Fault::Driver)?;
-                Ok(Client { ready, hold: Hold::Embedded(client) })
+                Ok(Client { ready, hold: Hold::Embedded(client), within: OUTCOME_WITHIN })
             }
-            Self::Attached { url } => {
+            Self::Attached { url, outcome } => {
                 let attached = Attached::connect(url).await.map_err(Fault::Crash)?;
                 let ready = ClientReady::default();
-                let mut client = Client { ready, hold: Hold::Attached(attached) };
+                let mut client = Client { ready, hold: Hold::Attached(attached), within: *outcome };
                 let reset = Kind::Reset(Reset { start: Some(start) });
                 client.tell(reset).await?.map_err(|why| Fault::Driver(format!("{why:?}")))?;
                 if let Ok(ok::Kind::Ready(ready)) = client.tell(Kind::Info(Info {})).await? {
@@ -84,15 +90,16 @@ impl ClientSource {
                 }
                 Ok(client)
             }
-            Self::Program { words, within } => {
+            Self::Program { words, within, outcome } => {
                 let (first, rest) = words
                     .split_first()
                     .ok_or_else(|| Fault::Driver("an empty command".to_owned()))?;
                 let mut command = Command::new(first);
                 command.args(rest);
                 let mut program = Program::spawn(command).map_err(Fault::Driver)?;
-                let ready = program.exchange(&start, *within).await?;
-                Ok(Client { ready, hold: Hold::Program(Box::new(program)) })
+                let ready = program.exchange(&start, *within).await;
+                let ready = ready.map_err(|fault| fault.behind("ClientStart"))?;
+                Ok(Client { ready, hold: Hold::Program(Box::new(program)), within: *outcome })
             }
         }
     }
@@ -110,14 +117,17 @@ impl Client {
     /// # Errors
     /// [`Fault`] of the driver.
     pub async fn tell(&mut self, kind: Kind) -> Result<Told, Fault> {
-        let within = patience(&kind);
+        let within = patience(&kind, self.within);
         let order = command(kind);
-        let outcome: Outcome = match &mut self.hold {
-            Hold::Embedded(client) => embedded::drive(client.as_mut(), order, within).await?,
-            Hold::Attached(attached) => attached.drive(order, within).await?,
-            Hold::Program(program) => program.drive(&order, within).await?,
+        // Only what goes wrong is told, so that only then it is put into words.
+        let asked = order.clone();
+        let outcome: Result<Outcome, Fault> = match &mut self.hold {
+            Hold::Embedded(client) => embedded::drive(client.as_mut(), order, within).await,
+            Hold::Attached(attached) => attached.drive(order, within).await,
+            Hold::Program(program) => program.drive(&order, within).await,
         };
-        told(outcome.kind)
+        let told = outcome.and_then(|outcome| told(outcome.kind));
+        told.map_err(|fault| fault.behind(&cut(&format!("{:?}", asked.kind))))
     }
 
     /// Ends it without a word, as a crash does.

@@ -17,7 +17,7 @@ use std::{fs, io};
 
 use serde::Deserialize;
 
-use crate::driver::{ClientSource, REFERENCE};
+use crate::driver::{ClientSource, OUTCOME_WITHIN, REFERENCE};
 use crate::target::{START_SECONDS, Source};
 
 /// Clients and servers with their names, in the order of the file.
@@ -150,9 +150,10 @@ impl Entry {
     fn client(&self) -> Result<ClientSource, String> {
         Ok(match self.origin()? {
             Origin::Reference => ClientSource::Embedded(REFERENCE),
-            Origin::Attach(url) => ClientSource::Attached { url },
+            Origin::Attach(url) => ClientSource::Attached { url, outcome: OUTCOME_WITHIN },
             Origin::Exec(command) => {
-                ClientSource::Program { words: shell(command), within: self.within() }
+                let (words, within) = (shell(command), self.within());
+                ClientSource::Program { words, within, outcome: OUTCOME_WITHIN }
             }
         })
     }

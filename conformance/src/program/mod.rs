@@ -19,6 +19,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::driver::OUTCOME_WITHIN;
 use crate::outcome::Exit;
 use crate::report::Wanted;
 use crate::target::START_SECONDS;
@@ -56,6 +57,9 @@ enum Command {
     Replay {
         /// A file of `repro/`.
         file: PathBuf,
+        /// Of a client: run it with the suite's own client.
+        #[arg(long, conflicts_with_all = ["exec", "attach"])]
+        own: bool,
         #[command(flatten)]
         server: ServerOptions,
     },
@@ -145,6 +149,9 @@ struct ClientOptions {
     /// Seconds within which the program has to be ready.
     #[arg(long, value_name = "N", default_value_t = START_SECONDS)]
     start_seconds: u64,
+    /// Seconds within which the driver has to answer.
+    #[arg(long, value_name = "N", default_value_t = OUTCOME_WITHIN.as_secs())]
+    outcome_seconds: u64,
     #[command(flatten)]
     options: RunOptions,
 }
@@ -266,7 +273,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Usage> {
         }
         Some(Command::List { format }) => list::list(format == Format::Json),
         Some(Command::Explain { what }) => explain::explain(&what),
-        Some(Command::Replay { file, server }) => run::replay(&file, &server).await,
+        Some(Command::Replay { file, own, server }) => run::replay(&file, own, &server).await,
         Some(Command::Report { file, options }) => report::report(&file, &options),
         Some(Command::Matrix(options)) => matrix::matrix(&options).await,
         Some(Command::Prove(options)) => prove::prove(&options).await,

@@ -132,7 +132,11 @@ async fn try_one(mutant: &'static Mutant, case: &'static Case, program: PathBuf)
             runner::run(&plan(vec![case], source, 1), &mut ()).await
         }
         Profile::Duplex => {
-            let source = ClientSource::Program { words: words("drive"), within };
+            let source = ClientSource::Program {
+                words: words("drive"),
+                within,
+                outcome: crate::driver::OUTCOME_WITHIN,
+            };
             scene::run::run(&client_plan(vec![case], source, 1), &mut ()).await
         }
     };

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::progress::Bar;
 use super::{ClientOptions, RunOptions, ServerOptions, Usage, jobs, select};
 use crate::case::{Case, Profile};
-use crate::driver::{ClientSource, REFERENCE, own};
+use crate::driver::{ClientSource, OUTCOME_WITHIN, REFERENCE, own};
 use crate::expectations::Expectations;
 use crate::outcome::Exit;
 use crate::report::{Report, format, tree};
@@ -81,7 +81,7 @@ pub(super) async fn run(judged: Judged, options: &RunOptions) -> Result<Exit, Us
 }
 
 /// Runs a failure of a property again.
-pub(super) async fn replay(file: &Path, options: &ServerOptions) -> Result<Exit, Usage> {
+pub(super) async fn replay(file: &Path, own: bool, options: &ServerOptions) -> Result<Exit, Usage> {
     let fault = |error: &dyn std::fmt::Display| Usage(format!("{}: {error}", file.display()));
     let failure = repro::read(file).map_err(|error| fault(&error))?;
     let case = cases::find(&failure.case)
@@ -91,7 +91,18 @@ pub(super) async fn replay(file: &Path, options: &ServerOptions) -> Result<Exit,
         return Err(fault(&format!("it is about revision {revision} of the specification")));
     }
     let data = Some(Arc::new(failure.data));
-    let judged = Judged::server(options)?;
+    let judged = match case.profile() {
+        Profile::Core if own => return Err(fault(&"it is about a server")),
+        Profile::Core => Judged::server(options)?,
+        Profile::Duplex => Judged::client(&ClientOptions {
+            attach: options.attach.clone(),
+            exec: options.exec.clone(),
+            own,
+            start_seconds: options.start_seconds,
+            outcome_seconds: OUTCOME_WITHIN.as_secs(),
+            options: options.options.clone(),
+        })?,
+    };
     carry_out(judged, &options.options, vec![case], failure.seed, data).await
 }
 
@@ -208,20 +219,21 @@ fn source(options: &ServerOptions) -> Result<(Source, String), Usage> {
 
 /// Where the client comes from, and the command that says so.
 fn client_source(options: &ClientOptions) -> (ClientSource, String) {
+    let outcome = Duration::from_secs(options.outcome_seconds);
     if options.own {
         let rerun = "edgewise-conformance client --own".to_owned();
         return (ClientSource::Embedded(own::start::<0>), rerun);
     }
     if let Some(url) = &options.attach {
         let rerun = format!("edgewise-conformance client --attach '{url}'");
-        return (ClientSource::Attached { url: url.clone() }, rerun);
+        return (ClientSource::Attached { url: url.clone(), outcome }, rerun);
     }
     if let Some(command) = &options.exec {
         let words = vec!["sh".into(), "-c".into(), command.clone()];
         let text = command.to_string_lossy().replace('\'', "'\\''");
         let within = Duration::from_secs(options.start_seconds);
         let rerun = format!("edgewise-conformance client --exec '{text}'");
-        return (ClientSource::Program { words, within }, rerun);
+        return (ClientSource::Program { words, within, outcome }, rerun);
     }
     (ClientSource::Embedded(REFERENCE), "edgewise-conformance client".to_owned())
 }

@@ -50,9 +50,15 @@ pub struct Came(i32);
 pub type Cell = (Was, Kind, Came);
 
 /// How often each combination was met.
-#[derive(Clone, Debug, Default)]
-pub struct Coverage {
-    cells: BTreeMap<Cell, u64>,
+#[derive(Clone, Debug)]
+pub struct Coverage<C> {
+    cells: BTreeMap<C, u64>,
+}
+
+impl<C> Default for Coverage<C> {
+    fn default() -> Self {
+        Self { cells: BTreeMap::new() }
+    }
 }
 
 const OK: Came = Came(0);
@@ -137,14 +143,20 @@ pub const REQUIRED: &[Cell] = &[
     (Was::Nothing, Kind::Detach, no(Code::NotAttached)),
 ];
 
-impl Coverage {
-    /// Counts one command with its answer.
-    pub fn count(&mut self, was: Was, request: &Request, answer: Option<&Answer>) {
-        let came = match answer {
-            Some(Answer::Refused { code, .. }) => Came(*code),
-            _ => OK,
-        };
-        *self.cells.entry((was, kind(request), came)).or_default() += 1;
+/// The combination that a request with its answer is.
+#[must_use]
+pub fn cell(was: Was, request: &Request, answer: Option<&Answer>) -> Cell {
+    let came = match answer {
+        Some(Answer::Refused { code, .. }) => Came(*code),
+        _ => OK,
+    };
+    (was, kind(request), came)
+}
+
+impl<C: Ord + Copy> Coverage<C> {
+    /// Counts one command.
+    pub fn count(&mut self, cell: C) {
+        *self.cells.entry(cell).or_default() += 1;
     }
 
     /// Adds what another run has met.
@@ -168,14 +180,14 @@ impl Coverage {
 
     /// How often a combination was met.
     #[must_use]
-    pub fn met(&self, cell: &Cell) -> u64 {
+    pub fn met(&self, cell: &C) -> u64 {
         self.cells.get(cell).copied().unwrap_or_default()
     }
 
-    /// The required combinations that were never met.
+    /// Those of some combinations that were never met.
     #[must_use]
-    pub fn missing(&self) -> Vec<Cell> {
-        REQUIRED.iter().filter(|cell| self.met(cell) == 0).copied().collect()
+    pub fn missing(&self, required: &[C]) -> Vec<C> {
+        required.iter().filter(|cell| self.met(cell) == 0).copied().collect()
     }
 }
 

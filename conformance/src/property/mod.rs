@@ -1,12 +1,17 @@
-//! The property engine: random sequences of commands against a server, in lockstep with the model.
+//! The property engine: random sequences of commands against what is under test, judged by a model,
+//! and shrunk where they fail.
 //!
-//! A [`Command`] names what it is about by small numbers that are resolved when
-//! it is carried out, so any subsequence of a sequence can run: shrinking only leaves things out.
-//! Each sequence runs over links and connections of its own, many beside one another. After each
-//! request the engine waits for the answer and the events that the model says must follow; after
-//! the last, every connection is drained and deleted, and a [`ledger`] that knows nothing of
-//! the model balances what was handed in with what came out. [Histories](history) are the
-//! concurrent counterpart: few calls at once, and a search for an order that explains them.
+//! The engine knows no more than a [`Subject`]: what commands there are, and how a sequence of them
+//! is carried out. A command names what it is about by small numbers that are resolved when it is
+//! carried out, so any subsequence of a sequence can run: shrinking only leaves things out.
+//!
+//! There are two subjects. [`Sequences`] are requests of a server in lockstep with the model, over
+//! links and connections of their own: after each request the engine waits for the answer and the
+//! events that the model says must follow; after the last, every connection is drained and deleted,
+//! and a [`ledger`] that knows nothing of the model balances what was handed in with what came out.
+//! [Talks](talk) are what two clients say to one another while servers and clients fail.
+//! [Histories](history) are the concurrent counterpart of sequences: few calls at once, and a
+//! search for an order that explains them.
 
 pub mod command;
 pub mod concurrent;
@@ -18,40 +23,73 @@ mod memory;
 pub mod resolve;
 pub mod sequence;
 pub mod shrink;
+pub mod talk;
 pub mod target;
 #[cfg(test)]
 mod tests;
 pub mod wire;
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use proptest::strategy::Strategy;
+use proptest::strategy::{BoxedStrategy, Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
-use command::{Command, Powers};
+pub use sequence::{Sequences, Supply};
+
 use coverage::Coverage;
-use sequence::{Broken, Line, Setting};
-use target::Target;
 
 use crate::verdict::{Finding, Stop};
-
-/// Patience with an event that must come, while shrinking: a candidate may wait in vain.
-const SHRINK_PATIENCE: Duration = Duration::from_millis(400);
 
 /// How often a shrunk sequence is tried before the sequence is reported as it was generated.
 const CONFIRMATIONS: usize = 5;
 
-/// Where targets come from: each sequence gets one, with links of its own, to the same server.
-pub trait Supply: Send + Sync + 'static {
-    /// What it supplies.
-    type Target: Target;
+/// How the engine waits for what must come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// As long as the subject allows.
+    Full,
+    /// While shrinking: a candidate may wait in vain.
+    Short,
+}
 
-    /// One more.
-    fn supply(&self) -> impl Future<Output = Result<Self::Target, Stop>> + Send;
+/// What sequences of commands are carried out on.
+pub trait Subject: Send + Sync + 'static {
+    /// One command. Any subsequence of a sequence is a sequence.
+    type Command: Clone + fmt::Debug + Serialize + DeserializeOwned + Send + Sync + 'static;
+    /// One line of a transcript.
+    type Line: Clone + fmt::Debug + Serialize + DeserializeOwned + Send + 'static;
+    /// One combination of state, command and outcome that a run can meet.
+    type Cell: Copy + Ord + fmt::Debug + Send + 'static;
+
+    /// What a sequence is made of.
+    fn strategy(&self) -> BoxedStrategy<Self::Command>;
+
+    /// Carries out one sequence on something fresh; its number is all that it may follow beside
+    /// the commands.
+    fn carry_out(
+        &self,
+        number: u64,
+        commands: &[Self::Command],
+        patience: Patience,
+    ) -> impl Future<Output = Carried<Self>> + Send;
+}
+
+/// What came of one sequence.
+pub type Carried<S> = Result<Coverage<<S as Subject>::Cell>, Box<Broken<<S as Subject>::Line>>>;
+
+/// Why a sequence ended before its end.
+#[derive(Clone, Debug)]
+pub struct Broken<L> {
+    /// What was expected and what came.
+    pub stop: Stop,
+    /// Everything up to there.
+    pub transcript: Vec<L>,
 }
 
 /// How much is tried.
@@ -71,9 +109,9 @@ pub struct Plan {
     pub shrink_within: Duration,
 }
 
-/// A sequence that a conformant server would have carried out otherwise.
+/// A sequence that something conformant would have carried out otherwise.
 #[derive(Clone, Debug)]
-pub struct Found {
+pub struct Found<C, L> {
     /// Its number in the run; with the seed it makes the sequence again.
     pub sequence: u64,
     /// How many sequences had been carried out.
@@ -81,42 +119,48 @@ pub struct Found {
     /// How many commands it had before shrinking.
     pub generated: usize,
     /// The commands that are left.
-    pub commands: Vec<Command>,
+    pub commands: Vec<C>,
     /// How many candidates were tried to shrink it.
     pub tried: u32,
     /// What was expected and what came.
     pub finding: Finding,
     /// How it went.
-    pub transcript: Vec<Line>,
+    pub transcript: Vec<L>,
 }
+
+/// What a subject's runs find.
+pub type FoundIn<S> = Found<<S as Subject>::Command, <S as Subject>::Line>;
 
 /// What a repro file holds, under `data`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Repro {
+pub struct Repro<C, L> {
     /// The sequence's number.
     pub sequence: u64,
     /// The commands.
-    pub commands: Vec<Command>,
+    pub commands: Vec<C>,
     /// What was expected.
     pub expected: String,
     /// What came.
     pub actual: String,
     /// How it went.
-    pub transcript: Vec<Line>,
+    pub transcript: Vec<L>,
 }
 
 /// Why a run ended before its end.
 #[derive(Debug)]
-pub enum Ended {
+pub enum Ended<C, L> {
     /// A sequence failed.
-    Found(Box<Found>),
-    /// Nothing can be said of the server.
+    Found(Box<Found<C, L>>),
+    /// Nothing can be said of the subject.
     Stopped(Stop),
 }
 
-impl From<&Found> for Repro {
-    fn from(found: &Found) -> Self {
+/// Why a subject's run ended.
+pub type EndedIn<S> = Ended<<S as Subject>::Command, <S as Subject>::Line>;
+
+impl<C: Clone, L: Clone> From<&Found<C, L>> for Repro<C, L> {
+    fn from(found: &Found<C, L>) -> Self {
         Self {
             sequence: found.sequence,
             commands: found.commands.clone(),
@@ -131,16 +175,15 @@ impl From<&Found> for Repro {
 ///
 /// # Errors
 /// The first sequence that failed, shrunk; or what kept the run from going on.
-pub async fn explore<S: Supply>(
-    supply: Arc<S>,
-    setting: Setting,
+pub async fn explore<S: Subject>(
+    subject: Arc<S>,
     plan: Plan,
-) -> Result<Coverage, Ended> {
+) -> Result<Coverage<S::Cell>, EndedIn<S>> {
     let end = plan.first + plan.sequences;
     let (next, stop) = (Arc::new(AtomicU64::new(plan.first)), Arc::new(AtomicBool::new(false)));
     let mut workers = JoinSet::new();
     for _ in 0..plan.at_once.max(1) {
-        let (supply, next, stop) = (Arc::clone(&supply), Arc::clone(&next), Arc::clone(&stop));
+        let (subject, next, stop) = (Arc::clone(&subject), Arc::clone(&next), Arc::clone(&stop));
         workers.spawn(async move {
             let mut coverage = Coverage::default();
             while !stop.load(Ordering::Relaxed) {
@@ -148,8 +191,8 @@ pub async fn explore<S: Supply>(
                 if number >= end {
                     break;
                 }
-                let commands = generate(&plan, number, setting.powers);
-                match carry_out(&*supply, &setting, &commands).await {
+                let commands = generate(&plan, number, &subject.strategy());
+                match subject.carry_out(number, &commands, Patience::Full).await {
                     Ok(met) => coverage.add(&met),
                     Err(broken) => {
                         stop.store(true, Ordering::Relaxed);
@@ -161,7 +204,7 @@ pub async fn explore<S: Supply>(
         });
     }
     let mut coverage = Coverage::default();
-    let mut first: Option<(u64, Box<Broken>)> = None;
+    let mut first: Option<(u64, Box<Broken<S::Line>>)> = None;
     while let Some(joined) = workers.join_next().await {
         match joined {
             Ok(Ok(met)) => coverage.add(&met),
@@ -181,37 +224,30 @@ pub async fn explore<S: Supply>(
         sequence: number,
         after,
         generated: plan.commands,
-        commands: generate(&plan, number, setting.powers),
+        commands: generate(&plan, number, &subject.strategy()),
         tried: 0,
         finding,
         transcript,
     };
-    let shrunk = smaller(supply, setting, plan, found).await;
+    let shrunk = smaller(subject, plan, found).await;
     Err(shrunk.map_or_else(Ended::Stopped, |found| Ended::Found(Box::new(found))))
-}
-
-/// Carries out one sequence of commands over a fresh target.
-///
-/// # Errors
-/// As [`sequence::run`].
-pub async fn carry_out<S: Supply>(
-    supply: &S,
-    setting: &Setting,
-    commands: &[Command],
-) -> Result<Coverage, Box<Broken>> {
-    match supply.supply().await {
-        Ok(mut target) => sequence::run(&mut target, setting, commands).await,
-        Err(stop) => Err(Box::new(Broken { stop, transcript: Vec::new() })),
-    }
 }
 
 /// The sequence of a number: the same for the same seed, whatever ran before.
 #[must_use]
-pub fn generate(plan: &Plan, number: u64, powers: Powers) -> Vec<Command> {
-    trees(plan, number, powers).iter().map(|tree| tree.current()).collect()
+pub fn generate<C: Clone + fmt::Debug + 'static>(
+    plan: &Plan,
+    number: u64,
+    command: &BoxedStrategy<C>,
+) -> Vec<C> {
+    trees(plan, number, command).iter().map(|tree| tree.current()).collect()
 }
 
-fn trees(plan: &Plan, number: u64, powers: Powers) -> Vec<shrink::Tree<Command>> {
+fn trees<C: Clone + fmt::Debug + 'static>(
+    plan: &Plan,
+    number: u64,
+    command: &BoxedStrategy<C>,
+) -> Vec<shrink::Tree<C>> {
     let mut seed = [0; 32];
     for (place, byte) in plan.seed.to_be_bytes().into_iter().chain(number.to_be_bytes()).enumerate()
     {
@@ -222,34 +258,34 @@ fn trees(plan: &Plan, number: u64, powers: Powers) -> Vec<shrink::Tree<Command>>
     let config = Config { failure_persistence: None, ..Config::default() };
     let mut runner =
         TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &seed));
-    let command = command::command(powers);
     (0..plan.commands).filter_map(|_| command.new_tree(&mut runner).ok()).collect()
 }
 
 /// Shrinks a sequence that failed, and runs what is left once more for its transcript.
 ///
 /// A sequence that does not fail again is reported as it was: what it saw is proof by itself.
-async fn smaller<S: Supply>(
-    supply: Arc<S>,
-    setting: Setting,
+async fn smaller<S: Subject>(
+    subject: Arc<S>,
     plan: Plan,
-    found: Found,
-) -> Result<Found, Stop> {
+    found: FoundIn<S>,
+) -> Result<FoundIn<S>, Stop> {
     let runtime = tokio::runtime::Handle::current();
-    let patience = setting.patience.min(SHRINK_PATIENCE);
-    let hasty = Setting { patience, ..setting };
     let work = move || {
-        let trees = trees(&plan, found.sequence, setting.powers);
-        let attempt = |commands: &[Command]| {
-            let result = runtime.block_on(carry_out(&*supply, &hasty, commands)).err();
-            result.and_then(|broken| match broken.stop {
+        let number = found.sequence;
+        let trees = trees(&plan, number, &subject.strategy());
+        let attempt = |commands: &[S::Command], patience| {
+            let carried = subject.carry_out(number, commands, patience);
+            runtime.block_on(carried).err().and_then(|broken| match broken.stop {
                 Stop::Fail(finding) => Some((finding, broken.transcript)),
                 _ => None,
             })
         };
-        let shrunk = shrink::shrink(trees, plan.shrink_within, |c| attempt(c).is_some());
-        // A fault that hangs on timing may need more than one try to show again.
-        match (0..CONFIRMATIONS).find_map(|_| attempt(&shrunk.commands)) {
+        let shrunk = shrink::shrink(trees, plan.shrink_within, |commands| {
+            attempt(commands, Patience::Short).is_some()
+        });
+        // A fault that hangs on timing may need more than one try to show again, and what was only
+        // slow must not be taken for one.
+        match (0..CONFIRMATIONS).find_map(|_| attempt(&shrunk.commands, Patience::Full)) {
             Some((finding, transcript)) => Found {
                 commands: shrunk.commands,
                 tried: shrunk.tried,

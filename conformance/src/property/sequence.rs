@@ -1,20 +1,70 @@
 //! One sequence of commands, in lockstep with the model.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
+use proptest::strategy::BoxedStrategy;
 use serde::{Deserialize, Serialize};
 
-use super::command::{Command, Powers};
-use super::coverage::{self, Coverage};
+use super::command::{self, Command, Powers};
+use super::coverage::{self, Cell, Coverage};
 use super::ledger::Ledger;
 use super::resolve::{Cast, Links, SLOTS};
 use super::target::Target;
+use super::{Broken, Carried, Patience, Subject};
 use crate::model::{Answer, Attach, Event, Name, Request, Role, State, Terms, World};
 use crate::verdict::Stop;
 
 /// Hours of one unit of `Command::Advance`.
 const UNIT_HOURS: u32 = 11;
+
+/// Patience with an event that must come, while shrinking.
+const SHRINK_PATIENCE: Duration = Duration::from_millis(400);
+
+/// Where targets come from: each sequence gets one, with links of its own, to the same server.
+pub trait Supply: Send + Sync + 'static {
+    /// What it supplies.
+    type Target: Target;
+
+    /// One more.
+    fn supply(&self) -> impl Future<Output = Result<Self::Target, Stop>> + Send;
+}
+
+/// Requests of a server, as a subject of the engine.
+#[derive(Debug)]
+pub struct Sequences<S> {
+    /// Where targets come from.
+    pub supply: Arc<S>,
+    /// What is known of the server.
+    pub setting: Setting,
+}
+
+impl<S: Supply> Subject for Sequences<S> {
+    type Command = Command;
+    type Line = Line;
+    type Cell = Cell;
+
+    fn strategy(&self) -> BoxedStrategy<Command> {
+        command::command(self.setting.powers)
+    }
+
+    async fn carry_out(
+        &self,
+        _number: u64,
+        commands: &[Command],
+        patience: Patience,
+    ) -> Carried<Self> {
+        let mut setting = self.setting;
+        if patience == Patience::Short {
+            setting.patience = setting.patience.min(SHRINK_PATIENCE);
+        }
+        match self.supply.supply().await {
+            Ok(mut target) => run(&mut target, &setting, commands).await,
+            Err(stop) => Err(Box::new(Broken { stop, transcript: Vec::new() })),
+        }
+    }
+}
 
 /// What a sequence runs against.
 #[derive(Clone, Copy, Debug)]
@@ -42,15 +92,6 @@ pub struct Line {
     pub events: Vec<(usize, Event)>,
 }
 
-/// Why a sequence ended before its end.
-#[derive(Clone, Debug)]
-pub struct Broken {
-    /// What was expected and what came.
-    pub stop: Stop,
-    /// Everything up to there.
-    pub transcript: Vec<Line>,
-}
-
 struct Play<'a, T> {
     target: &'a mut T,
     setting: Setting,
@@ -58,7 +99,7 @@ struct Play<'a, T> {
     cast: Cast,
     links: Links,
     ledger: Ledger,
-    coverage: Coverage,
+    coverage: Coverage<Cell>,
     transcript: Vec<Line>,
     place: Option<usize>,
     /// The model's number of each incarnation, and the server's.
@@ -73,7 +114,7 @@ pub async fn run<T: Target>(
     target: &mut T,
     setting: &Setting,
     commands: &[Command],
-) -> Result<Coverage, Box<Broken>> {
+) -> Result<Coverage<Cell>, Box<Broken<Line>>> {
     let world = World::new(setting.terms, target.hour());
     let mut play = Play {
         target,
@@ -156,7 +197,7 @@ impl<T: Target> Play<'_, T> {
         let link = self.link(slot).await?;
         let was = coverage::was(&self.world, link, request);
         let must = self.world.handle(link, request);
-        self.coverage.count(was, request, must.answer.as_ref());
+        self.coverage.count(coverage::cell(was, request, must.answer.as_ref()));
         self.cast.learn(&self.world);
         self.transcript.push(Line {
             command: self.place,

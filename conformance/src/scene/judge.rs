@@ -9,7 +9,7 @@ use edgewise_spec::constants::{
 };
 
 use super::Scene;
-use crate::host::{Record, Watched};
+use crate::host::{Host, Record, Watched};
 use crate::verdict::{Stop, Verdict};
 
 /// The tag in front of a part.
@@ -25,26 +25,31 @@ impl Scene {
     /// # Errors
     /// [`Stop::Fail`].
     pub fn judge_wire(&self) -> Verdict {
-        for host in self.hosts() {
-            let record = host.record();
-            sizes(&record)?;
-            seals(&record)?;
-            self.no_canary(&record)?;
-        }
-        Ok(())
+        judge_wire(self.hosts(), &self.canaries)
     }
+}
 
-    fn no_canary(&self, record: &Record) -> Verdict {
-        for canary in &self.canaries {
-            let seen = record.readable().any(|bytes| contains(bytes, canary));
-            if seen {
-                let text = String::from_utf8_lossy(canary).into_owned();
-                let expected = "nothing of what is said in what a server can read";
-                return Err(Stop::fail(expected, format!("{text:?} in clear")));
-            }
-        }
-        Ok(())
+/// The same of any hosts, for texts that must not stand there in clear.
+pub(crate) fn judge_wire(hosts: &[Host], canaries: &[Vec<u8>]) -> Verdict {
+    for host in hosts {
+        let record = host.record();
+        sizes(&record)?;
+        seals(&record)?;
+        no_canary(&record, canaries)?;
     }
+    Ok(())
+}
+
+fn no_canary(record: &Record, canaries: &[Vec<u8>]) -> Verdict {
+    for canary in canaries {
+        let seen = record.readable().any(|bytes| contains(bytes, canary));
+        if seen {
+            let text = String::from_utf8_lossy(canary).into_owned();
+            let expected = "nothing of what is said in what a server can read";
+            return Err(Stop::fail(expected, format!("{text:?} in clear")));
+        }
+    }
+    Ok(())
 }
 
 fn contains(bytes: &[u8], part: &[u8]) -> bool {

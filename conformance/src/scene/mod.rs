@@ -7,6 +7,7 @@ mod meet;
 pub mod pair;
 pub mod run;
 mod talk;
+pub(crate) mod talker;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -32,6 +33,7 @@ use crate::trial::Settings;
 use crate::verdict::{Stop, Verdict};
 
 use folder::Folder;
+pub(crate) use judge::judge_wire;
 pub use judge::tag_of;
 pub use meet::mode;
 pub use talk::text_of;
@@ -159,14 +161,36 @@ impl Scene {
     /// As [`start`](Self::start).
     pub async fn crash(&mut self) -> Verdict {
         self.note("the client is killed and starts again");
+        self.dismiss().await;
+        self.start().await
+    }
+
+    /// Ends the client without a word, for a case that starts its own.
+    pub async fn dismiss(&mut self) {
         if let Some(pump) = self.pump.take() {
             pump.abort();
         }
-        let client = self.stage.client.lock().await.take();
-        if let Some(client) = client {
+        if let Some(client) = self.stage.client.lock().await.take() {
             client.kill().await;
         }
-        self.start().await
+    }
+
+    /// Where clients under test come from.
+    #[must_use]
+    pub const fn source(&self) -> &ClientSource {
+        &self.source
+    }
+
+    /// The case's record.
+    #[must_use]
+    pub const fn trace(&self) -> &Trace {
+        &self.trace
+    }
+
+    /// The id of the case.
+    #[must_use]
+    pub const fn id(&self) -> &'static str {
+        self.case.id
     }
 
     /// Has the client do one thing.
@@ -398,7 +422,7 @@ fn show(kind: &Kind) -> Option<String> {
 }
 
 /// As much of a text as a trace shows.
-fn cut(text: &str) -> String {
+pub(crate) fn cut(text: &str) -> String {
     const LENGTH_MAX: usize = 240;
     match text.char_indices().nth(LENGTH_MAX) {
         Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),

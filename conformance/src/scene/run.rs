@@ -16,6 +16,9 @@ use crate::runner::{Progress, Ran, judge, judge_end, overdue};
 use crate::trial::Settings;
 use crate::verdict::{Finding, Stop, Verdict};
 
+/// After so many faults of the driver, one behind another, nothing more is expected of it.
+pub const FAULTS_MAX: usize = 8;
+
 /// What is to be run.
 #[derive(Clone, Debug)]
 pub struct ClientPlan {
@@ -41,8 +44,10 @@ pub async fn run(plan: &ClientPlan, progress: &mut (dyn Progress + Send)) -> Ran
     let mut running = JoinSet::new();
     let mut results = BTreeMap::new();
     let mut seen: Option<Ready> = None;
+    let mut faults = 0;
     loop {
         while running.len() < jobs
+            && faults < FAULTS_MAX
             && let Some((index, case)) = queue.pop_front()
         {
             let plan = plan.clone();
@@ -51,12 +56,15 @@ pub async fn run(plan: &ClientPlan, progress: &mut (dyn Progress + Send)) -> Ran
         let Some(joined) = running.join_next().await else { break };
         let Ok((index, (report, ready))) = joined else { continue };
         progress.finished(&report);
+        let faulty =
+            matches!(report.outcome, Outcome::Crash | Outcome::Timeout | Outcome::HarnessError);
+        faults = if faulty { faults + 1 } else { 0 };
         results.insert(index, report);
         seen = seen.or(ready);
     }
     let (kind, place) = match &plan.source {
         ClientSource::Embedded(_) => ("embedded", String::new()),
-        ClientSource::Attached { url } => ("attach", url.clone()),
+        ClientSource::Attached { url, .. } => ("attach", url.clone()),
         ClientSource::Program { words, .. } => {
             let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
             ("exec", words.join(" "))
@@ -71,7 +79,10 @@ pub async fn run(plan: &ClientPlan, progress: &mut (dyn Progress + Send)) -> Ran
         version: ready.version,
         capabilities: ready.capabilities,
     };
-    let missing = |case: &&'static Case| plain(case, Outcome::Notrun);
+    let missing = |case: &&'static Case| CaseReport {
+        note: Some(format!("the driver was at fault {FAULTS_MAX} times, one behind another")),
+        ..plain(case, Outcome::Notrun)
+    };
     let cases = plan
         .cases
         .iter()
@@ -150,7 +161,7 @@ fn settle(verdict: Verdict, fault: Option<Fault>) -> (Outcome, Option<Finding>) 
     let (expected, actual) = fault.finding();
     let outcome = match fault {
         Fault::Crash(_) => Outcome::Crash,
-        Fault::Hang(_) => Outcome::Timeout,
+        Fault::Hang(..) => Outcome::Timeout,
         Fault::Stray(_) | Fault::Driver(_) => Outcome::HarnessError,
     };
     (outcome, Some(Finding { expected, actual }))

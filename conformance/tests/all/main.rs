@@ -7,8 +7,10 @@
     reason = "a test stops at a fault"
 )]
 
+mod driver;
 mod house;
 mod own;
 mod plug;
 mod run;
+mod talk;
 mod trace;

@@ -103,7 +103,15 @@ pub(crate) enum Command {
     /// Print the manual page.
     Man,
     /// Be driven by the conformance suite, over standard input and output.
-    Driver,
+    Driver(Driver),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Driver {
+    /// Wait at this address for suites that attach, and say its URL first; port 0 is any port.
+    /// Whoever reaches it drives the client.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) listen: Option<std::net::SocketAddr>,
 }
 
 #[derive(Debug, Args)]

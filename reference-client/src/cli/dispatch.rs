@@ -104,13 +104,24 @@ pub(crate) fn run(cli: Cli, out: &Out) -> Result<u8, Failure> {
     done
 }
 
+/// Says where, and is driven by whoever comes there.
+async fn listen(address: std::net::SocketAddr) -> std::io::Result<()> {
+    let listener = tokio::net::TcpListener::bind(address).await?;
+    let url = format!("http://{}", listener.local_addr()?);
+    anstream::println!("{url}");
+    driver::listen(listener).await
+}
+
 async fn with_folder(cli: Cli, out: &Out) -> Result<u8, Failure> {
     let Cli { globals, command } = cli;
     if let Command::Demo(arguments) = command {
         return demo::run(arguments.script, out).await;
     }
-    if let Command::Driver = command {
-        let served = driver::serve(tokio::io::stdin(), tokio::io::stdout()).await;
+    if let Command::Driver(arguments) = command {
+        let served = match arguments.listen {
+            None => driver::serve(tokio::io::stdin(), tokio::io::stdout()).await,
+            Some(address) => listen(address).await,
+        };
         return served.map(|()| 0).map_err(|error| Failure::failed(error.to_string()));
     }
     let folder = Folder::find(globals.data.clone())?;

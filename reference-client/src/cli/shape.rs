@@ -313,6 +313,7 @@ impl From<&Said> for Words {
             Said::Custom { name, bytes } => Self::Custom { name, bytes: base64(&bytes) },
             Said::Unknown { kind, len } => Self::Unknown { number: kind, len },
             Said::Unreadable { kind, why } => Self::Unreadable { number: kind, why },
+            Said::Unreceived { number } => Self::Notice { text: super::text::unreceived(number) },
             Said::Notice(text) => Self::Notice { text },
         }
     }

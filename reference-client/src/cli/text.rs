@@ -376,6 +376,11 @@ pub(crate) fn words(said: &Words) -> String {
     }
 }
 
+/// That a message was given up.
+pub(crate) fn unreceived(number: u32) -> String {
+    format!("Message {number} could not be received: parts of it never came. Ask for it again.")
+}
+
 /// What is wrong with a message, as a person reads it.
 pub(crate) fn mark(wrong: &Wrong) -> String {
     match wrong {

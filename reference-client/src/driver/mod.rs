@@ -4,6 +4,8 @@
 
 mod address;
 mod handle;
+mod listen;
+mod once;
 mod serve;
 mod show;
 
@@ -25,6 +27,8 @@ use self::handle::{
     contact, contact_handle, invitation, invitation_handle, message_handle, position, request,
     request_handle,
 };
+pub use self::listen::listen;
+use self::once::Once;
 pub use self::serve::serve;
 use crate::messenger::{
     Accept, Event, Events, InvitationStep, Invite, Messenger, MessengerError, Options, Reach, Say,
@@ -51,6 +55,7 @@ pub struct Driver {
     profile: ProfileId,
     clock: Clock,
     waiting: VecDeque<Told>,
+    once: Once,
     /// Contacts of which it is not told yet that they are ready.
     joining: HashSet<ContactId>,
     /// The folder, where the suite has named none.
@@ -145,14 +150,18 @@ impl Driver {
             Some(profile) => profile.id,
             None => messenger.add_profile("Client").await.map_err(|error| words(&error))?,
         };
-        let mut joining = HashSet::new();
+        let (mut joining, mut once) = (HashSet::new(), Once::default());
         for contact in messenger.contacts(profile).await.map_err(|error| words(&error))? {
             if contact.reach != Reach::Ready {
                 joining.insert(contact.id);
             }
+            let page = messenger.history(contact.id, None, HISTORY_MAX).await;
+            for message in page.map_err(|error| words(&error))?.messages {
+                once.know(&contact_handle(contact.id), &message);
+            }
         }
         let waiting = VecDeque::new();
-        let driver = Self { messenger, events, profile, clock, waiting, joining, own_folder };
+        let driver = Self { messenger, events, profile, clock, waiting, once, joining, own_folder };
         Ok((driver, ready()))
     }
 
@@ -251,6 +260,8 @@ impl Driver {
     }
 
     async fn reset(&mut self, start: ClientStart) -> Answer {
+        // It may begin on the folder that it stands on.
+        let _ = self.messenger.clone().close().await;
         let (next, ready) = Self::start(&start)
             .await
             .map_err(|message| wire::DriverError { message })
@@ -399,16 +410,20 @@ impl Driver {
         Ok(ok::Kind::Event(wire::Event { kind }))
     }
 
+    fn tell(&mut self, all: Vec<Told>) {
+        let once = &mut self.once;
+        self.waiting.extend(all.into_iter().filter(|told| once.is_new(told)));
+    }
+
     /// Keeps what an event tells, in the suite's words.
     async fn take(&mut self, event: Event) {
         match event {
             Event::Message { contact, message } => {
-                self.waiting.extend(show::message(contact_handle(contact), &message));
+                self.tell(show::message(contact_handle(contact), &message));
             }
             Event::Changed { contact, position } => {
                 if let Ok(message) = self.messenger.message(contact, position).await {
-                    let contact = contact_handle(contact);
-                    self.waiting.extend(show::changed(contact, &message));
+                    self.tell(show::changed(contact_handle(contact), &message));
                 }
             }
             Event::Contact(id) => self.look_at(id, None).await,

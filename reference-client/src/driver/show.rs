@@ -49,7 +49,7 @@ pub(super) fn entry(message: &MessageView) -> Option<wire::Entry> {
             marks.unreadable = true;
             None
         }
-        Said::Notice(_) => return None,
+        Said::Unreceived { .. } | Said::Notice(_) => return None,
     };
     for mark in &message.marks {
         match mark {
@@ -74,9 +74,16 @@ pub(super) fn entry(message: &MessageView) -> Option<wire::Entry> {
 /// What is told of a message that has come.
 pub(super) fn message(contact: Bytes, message: &MessageView) -> Vec<Told> {
     let mut told = Vec::new();
-    if let Said::Notice(text) = &message.said {
-        told.push(notice(contact, text));
-        return told;
+    match &message.said {
+        Said::Unreceived { number } => {
+            told.push(Told::Unreceived(wire::Unreceived { contact, number: *number }));
+            return told;
+        }
+        Said::Notice(text) => {
+            told.push(Told::Problem(wire::Problem { contact, message: text.clone() }));
+            return told;
+        }
+        _ => {}
     }
     for mark in &message.marks {
         if let Mark::Mismatch { number } = mark {
@@ -90,19 +97,6 @@ pub(super) fn message(contact: Bytes, message: &MessageView) -> Vec<Told> {
     told
 }
 
-/// A notice of the program: of a message that was given up, by its number.
-fn notice(contact: Bytes, text: &str) -> Told {
-    let mut words = text.split(' ');
-    let number = match (words.next(), words.next().map(str::parse)) {
-        (Some("Message"), Some(Ok(number))) => Some(number),
-        _ => None,
-    };
-    match number.filter(|_| text.contains("could not be received")) {
-        Some(number) => Told::Unreceived(wire::Unreceived { contact, number }),
-        None => Told::Problem(wire::Problem { contact, message: text.to_owned() }),
-    }
-}
-
 /// What is told of a message that looks different.
 pub(super) fn changed(contact: Bytes, message: &MessageView) -> Vec<Told> {
     let mut told = Vec::new();
@@ -114,10 +108,15 @@ pub(super) fn changed(contact: Bytes, message: &MessageView) -> Vec<Told> {
             Delivery::Seen => Some(wire::DeliveryState::Read),
         };
         if let Some(state) = state {
-            let (contact, id) = (contact.clone(), message_handle(message.position));
-            told.push(Told::Delivery(wire::Delivery { contact, id, state: state.into() }));
+            let id = message_handle(message.position);
+            told.push(Told::Delivery(wire::Delivery {
+                contact: contact.clone(),
+                id,
+                state: state.into(),
+            }));
         }
-    } else if let Some(entry) = entry(message) {
+    }
+    if let Some(entry) = entry(message) {
         told.push(Told::Shown(wire::Shown { contact, entry: Some(entry) }));
     }
     told

@@ -192,6 +192,11 @@ pub enum Said {
         /// Which rule.
         why: String,
     },
+    /// A message of the contact that was given up, since parts of it never came (MESSAGE-8).
+    Unreceived {
+        /// Its number.
+        number: u32,
+    },
     /// A notice of this program, in the place where it belongs.
     Notice(String),
 }

@@ -244,6 +244,35 @@ impl Person {
         Ok(())
     }
 
+    /// Hands in a part at a place, once, over new links where the old ones end.
+    ///
+    /// # Errors
+    /// [`Stop`] of the link that does not come back in time.
+    pub async fn post_surely(&mut self, place: usize, part: Bytes) -> Verdict {
+        let end = Instant::now() + 2 * PATIENCE;
+        let number = self.outs.get(place).map_or(0, |lane| lane.next);
+        loop {
+            let Err(mut stop) = self.post(place, part.clone()).await else { return Ok(()) };
+            // Not answered yet, so that the server must not count it as such (CONNECTION-27).
+            if let Some(lane) = self.outs.get_mut(place) {
+                lane.next = number;
+            }
+            while Instant::now() < end {
+                match self.relink().await {
+                    Ok(()) => break,
+                    Err(again) => stop = again,
+                }
+                tokio::time::sleep(TRY_AGAIN).await;
+            }
+            if self.outs.get(place).is_some_and(|lane| lane.next > number) {
+                return Ok(());
+            }
+            if Instant::now() >= end {
+                return Err(stop);
+            }
+        }
+    }
+
     /// Hands in a part at a place, as it is.
     ///
     /// # Errors

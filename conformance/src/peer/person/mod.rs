@@ -172,6 +172,11 @@ impl Person {
         self.around.clock.now()
     }
 
+    /// Goes by another clock from now on.
+    pub fn set_clock(&mut self, clock: SceneClock) {
+        self.around.clock = clock;
+    }
+
     /// How its session's cells are split.
     #[must_use]
     pub const fn shape(&self) -> Shape {

@@ -242,6 +242,7 @@ impl Turn<'_, '_> {
         };
         match record {
             Record::Notice(text) => view.said = Said::Notice(text),
+            Record::Unreceived(number) => view.said = Said::Unreceived { number },
             Record::Said(said) if said.hidden => return Ok(None),
             Record::Said(said) => {
                 view.said = self.what(contact, message.direction, &said)?;

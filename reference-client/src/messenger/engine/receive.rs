@@ -142,11 +142,7 @@ impl Turn<'_, '_> {
         message: MessageId,
     ) -> Result<()> {
         self.drop_pieces(id, message)?;
-        let number = message.number();
-        let text = format!(
-            "Message {number} could not be received: parts of it never came. Ask for it again."
-        );
-        self.notice(contact, &text)
+        self.mention(contact, &Record::Unreceived(message.number()))
     }
 
     fn drop_pieces(&mut self, id: SessionId, message: MessageId) -> Result<()> {
@@ -229,7 +225,7 @@ impl Turn<'_, '_> {
         let Some((position, message)) = self.tx.message_of(contact, row)? else { return Ok(None) };
         match Record::from_versioned(&message.content) {
             Some(Record::Said(said)) => Ok(Some((position, *said))),
-            Some(Record::Notice(_)) => Ok(None),
+            Some(Record::Notice(_) | Record::Unreceived(_)) => Ok(None),
             None => Err(self.damaged("message")),
         }
     }

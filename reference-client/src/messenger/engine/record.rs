@@ -15,6 +15,8 @@ pub(super) enum Record {
     Said(Box<SaidRecord>),
     /// A notice of this program.
     Notice(String),
+    /// The message of this number was given up.
+    Unreceived(u32),
 }
 
 /// A message of a session, as it was composed or received.
@@ -46,6 +48,10 @@ impl Record {
                 to.u8(1);
                 said.write(&mut to);
             }
+            Self::Unreceived(number) => {
+                to.u8(2);
+                to.u32(*number);
+            }
         }
         Versioned::new(VERSION, to.finish())
     }
@@ -58,6 +64,7 @@ impl Record {
         let record = match from.u8()? {
             0 => Self::Notice(from.text()?),
             1 => Self::Said(Box::new(SaidRecord::read(&mut from)?)),
+            2 => Self::Unreceived(from.u32()?),
             _ => return None,
         };
         from.end()?;
@@ -179,7 +186,8 @@ mod tests {
             reactions: vec![(Direction::Sent, "+".to_owned())],
             hidden: true,
         };
-        for record in [Record::Said(Box::new(said)), Record::Notice("told".to_owned())] {
+        let said = Record::Said(Box::new(said));
+        for record in [said, Record::Notice("told".to_owned()), Record::Unreceived(9)] {
             let stored = record.to_versioned();
             assert_eq!(Record::from_versioned(&stored), Some(record));
             let mut longer = stored.bytes().to_vec();

@@ -166,6 +166,11 @@ impl Turn<'_, '_> {
 
     /// Puts a notice into a contact's history, and tells it.
     pub(super) fn notice(&mut self, contact: ContactId, text: &str) -> Result<()> {
+        self.mention(contact, &Record::Notice(text.to_owned()))
+    }
+
+    /// Puts what no message of the session is into a contact's history, and tells it.
+    pub(super) fn mention(&mut self, contact: ContactId, record: &Record) -> Result<()> {
         let mut id = vec![0xff];
         id.extend(rand_core::Rng::next_u64(&mut OsRandom).to_be_bytes());
         let message = Message {
@@ -174,7 +179,7 @@ impl Turn<'_, '_> {
             time: self.now,
             stored: self.now,
             delivery: Delivery::Waiting,
-            content: Record::Notice(text.to_owned()).to_versioned(),
+            content: record.to_versioned(),
         };
         let position = self.tx.add_message(contact, &message)?;
         self.tell_message(contact, position)

@@ -1,7 +1,11 @@
 //! A client made of the suite's own person: the suite against itself. It shows that every case can
 //! be passed by words of the specification alone, and, with a flaw, that the cases bite.
 //!
-//! It keeps nothing over its end, moves nothing, and has one link a connection.
+//! It moves nothing, makes nothing anew that a server has lost, and has one link a connection. What
+//! it keeps over its end is kept by this process, under the name of its folder.
+
+mod contact;
+mod kept;
 
 use std::time::{Duration, Instant};
 
@@ -11,14 +15,19 @@ use edgewise_proto::conformance::v1::event::Kind as Event;
 use edgewise_proto::conformance::v1::{
     self as driver, ClientReady, ClientStart, Command, DriverError, Outcome, content, ok, outcome,
 };
-use edgewise_spec::message::{self, Content, Link, Message, MessageId, Reference, Whose};
+use edgewise_spec::message::{self, Content};
 use edgewise_spec::session::{Mode, Purpose};
 use edgewise_spec::suite::hash;
 
+use self::contact::Contact;
+use self::kept::Kept;
 use super::{Driving, Embedded, Started};
 use crate::peer::Trace;
 use crate::peer::person::{Door, Heard, Person, SceneClock, Surroundings, Terms};
 use crate::verdict::Stop;
+
+/// Between two attempts to make a new link.
+const TRY_AGAIN: Duration = Duration::from_millis(20);
 
 /// What the suite's own client does wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +47,12 @@ pub enum Flaw {
     NoGaps,
     /// It takes the edit of a message that is not the other's.
     Meddles,
+    /// It says that a text is stored for sending, and has it in memory alone until its next turn.
+    Forgets,
+    /// It shows what it shows already when a part of it comes again.
+    ShowsAgain,
+    /// It takes the oldest change of a message for the newest.
+    EditsBackwards,
 }
 
 /// Starts the suite's own client, with the flaw of this number.
@@ -52,16 +67,21 @@ pub fn start<const FLAW: u8>(
         Flaw::Repeats,
         Flaw::NoGaps,
         Flaw::Meddles,
+        Flaw::Forgets,
+        Flaw::ShowsAgain,
+        Flaw::EditsBackwards,
     ];
     let flaw = flaws.into_iter().find(|flaw| *flaw as u8 == FLAW).unwrap_or(Flaw::None);
     Box::pin(async move {
-        let own = Own {
+        let kept = kept::take(&start.folder).unwrap_or_else(|| Kept {
             seed: hash(&[&start.seed]),
-            flaw,
-            clock: SceneClock::default(),
             contacts: Vec::new(),
             events: Vec::new(),
-        };
+        });
+        // Time is what the suite says it is.
+        let clock = SceneClock::default();
+        let mut own = Own { kept, flaw, clock, folder: start.folder, waiting: Vec::new() };
+        own.wake();
         Ok((Box::new(own) as Box<dyn Embedded>, ready()))
     })
 }
@@ -70,26 +90,23 @@ fn ready() -> ClientReady {
     ClientReady {
         implementation: "edgewise-conformance's own client".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        capabilities: vec!["clock".to_owned(), "attested".to_owned()],
+        capabilities: ["clock", "folder", "attested"].map(str::to_owned).to_vec(),
     }
 }
 
 struct Own {
-    seed: [u8; 32],
+    kept: Kept,
     flaw: Flaw,
     clock: SceneClock,
-    contacts: Vec<Contact>,
-    events: Vec<Event>,
+    folder: String,
+    /// What was to be said and is not stored.
+    waiting: Vec<driver::SendMessage>,
 }
 
-struct Contact {
-    person: Option<Person>,
-    ready: bool,
-    name: String,
-    mode: Mode,
-    entries: Vec<driver::Entry>,
-    /// Wire ids of the entries, in order.
-    ids: Vec<MessageId>,
+impl Drop for Own {
+    fn drop(&mut self) {
+        kept::keep(&self.folder, std::mem::take(&mut self.kept));
+    }
 }
 
 type Refused = Box<outcome::Kind>;
@@ -158,17 +175,17 @@ impl Own {
     fn contact(&mut self, handle: &[u8]) -> Result<&mut Contact, Refused> {
         let place = handle.first().map(|byte| usize::from(*byte));
         place
-            .and_then(|place| self.contacts.get_mut(place))
+            .and_then(|place| self.kept.contacts.get_mut(place))
             .ok_or_else(|| reject(driver::RejectReason::Unknown, "no such contact"))
     }
 
     fn handle(&self) -> Bytes {
-        Bytes::copy_from_slice(&[u8::try_from(self.contacts.len()).unwrap_or(u8::MAX)])
+        Bytes::copy_from_slice(&[u8::try_from(self.kept.contacts.len()).unwrap_or(u8::MAX)])
     }
 
     fn fresh_seed(&mut self) -> [u8; 32] {
-        self.seed = hash(&[&self.seed]);
-        self.seed
+        self.kept.seed = hash(&[&self.kept.seed]);
+        self.kept.seed
     }
 
     fn around(&self, addresses: &[edgewise_spec::link::Address]) -> Result<Surroundings, Stop> {
@@ -196,7 +213,7 @@ impl Own {
         let (person, card) =
             Person::invite(around, seed, &terms).await.map_err(|stop| fault(&stop))?;
         let handle = self.handle();
-        self.contacts.push(Contact::new(person, mode));
+        self.kept.contacts.push(Contact::new(person, mode));
         Ok(ok::Kind::Invited(driver::Invited { invitation: handle, card }))
     }
 
@@ -210,7 +227,7 @@ impl Own {
         match Person::accept(around, seed, &asked.card).await {
             Ok((person, _)) => {
                 let mode = person.layout().mode();
-                self.contacts.push(Contact::new(person, mode));
+                self.kept.contacts.push(Contact::new(person, mode));
             }
             Err(stop) => {
                 // The person of the suite says what it saw, the user of a client is told why.
@@ -224,8 +241,8 @@ impl Own {
                 } else {
                     driver::AbandonReason::Other
                 };
-                self.contacts.push(Contact::gone());
-                self.events.push(Event::InvitationAbandoned(driver::InvitationAbandoned {
+                self.kept.contacts.push(Contact::gone());
+                self.kept.events.push(Event::InvitationAbandoned(driver::InvitationAbandoned {
                     handle: handle.clone(),
                     reason: reason.into(),
                     message: text,
@@ -235,7 +252,41 @@ impl Own {
         Ok(ok::Kind::Accepted(driver::Accepted { contact: handle }))
     }
 
+    /// What was started again has no links, and another clock.
+    fn wake(&mut self) {
+        for contact in &mut self.kept.contacts {
+            contact.cut_off = true;
+            if let Some(person) = &mut contact.person {
+                person.set_clock(self.clock.clone());
+            }
+        }
+    }
+
     async fn send(&mut self, asked: driver::SendMessage) -> Answer {
+        if self.flaw == Flaw::Forgets
+            && matches!(
+                asked.content.as_ref().and_then(|content| content.kind.as_ref()),
+                Some(content::Kind::Text(_))
+            )
+        {
+            let waiting = self.waiting.len() + 1;
+            let contact = self.contact(&asked.contact)?;
+            let id = contact::handle_of(contact.len() + waiting - 1);
+            self.waiting.push(asked);
+            return Ok(ok::Kind::Sent(driver::Sent { id, number: 0 }));
+        }
+        self.say_waiting().await?;
+        self.say(asked).await
+    }
+
+    async fn say_waiting(&mut self) -> Result<(), Refused> {
+        for asked in std::mem::take(&mut self.waiting) {
+            self.say(asked).await?;
+        }
+        Ok(())
+    }
+
+    async fn say(&mut self, asked: driver::SendMessage) -> Answer {
         let flaw = self.flaw;
         let contact = self.contact(&asked.contact)?;
         let content = contact.content(asked.content.clone())?;
@@ -270,36 +321,30 @@ impl Own {
                 _ => person.seal(Purpose::Message, body),
             };
             let cell = sealed.map_err(|stop| fault(&stop))?;
-            person.hand_in(&cell).await.map_err(|stop| fault(&stop))?;
+            for (place, part) in cell.parts.iter().enumerate() {
+                person.post_surely(place, part.clone()).await.map_err(|stop| fault(&stop))?;
+            }
         }
-        let number = composed.id.number();
-        contact.ids.push(composed.id);
-        let id = contact.last();
-        contact.entries.push(driver::Entry {
-            own: true,
-            number,
-            id: id.clone(),
-            time: composed.header.time,
-            content: asked.content,
-            marks: None,
-        });
+        let (id, number) = (composed.id, composed.id.number());
+        let id = contact.said(id, &content, composed.header.time, asked.content);
         Ok(ok::Kind::Sent(driver::Sent { id, number }))
     }
 
     async fn next(&mut self, wait_ms: u32) -> Answer {
         let end = Instant::now() + Duration::from_millis(wait_ms.into());
+        self.say_waiting().await?;
         loop {
-            if !self.events.is_empty() {
-                let kind = Some(self.events.remove(0));
+            if !self.kept.events.is_empty() {
+                let kind = Some(self.kept.events.remove(0));
                 return Ok(ok::Kind::Event(driver::Event { kind }));
             }
-            for place in 0..self.contacts.len() {
+            for place in 0..self.kept.contacts.len() {
                 self.hear(place).await.map_err(|stop| fault(&stop))?;
             }
-            if Instant::now() >= end && self.events.is_empty() {
+            if Instant::now() >= end && self.kept.events.is_empty() {
                 return Ok(ok::Kind::Event(driver::Event { kind: None }));
             }
-            if self.contacts.is_empty() {
+            if self.kept.contacts.is_empty() {
                 tokio::time::sleep(end.saturating_duration_since(Instant::now())).await;
             }
         }
@@ -308,9 +353,17 @@ impl Own {
     async fn hear(&mut self, place: usize) -> Result<(), Stop> {
         let flaw = self.flaw;
         let handle = Bytes::copy_from_slice(&[u8::try_from(place).unwrap_or(u8::MAX)]);
-        let Some(contact) = self.contacts.get_mut(place) else { return Ok(()) };
+        let Some(contact) = self.kept.contacts.get_mut(place) else { return Ok(()) };
         let Some(person) = &mut contact.person else { return Ok(()) };
-        let heard = person.listen(Duration::from_millis(3)).await?;
+        if contact.cut_off && person.relink().await.is_err() {
+            tokio::time::sleep(TRY_AGAIN).await;
+            return Ok(());
+        }
+        contact.cut_off = false;
+        let Ok(heard) = person.listen(Duration::from_millis(3)).await else {
+            contact.cut_off = true;
+            return Ok(());
+        };
         match heard {
             Some(Heard::Cell { events, .. }) => {
                 if !contact.ready {
@@ -319,7 +372,7 @@ impl Own {
                     if inviter && flaw != Flaw::Silent && !person.is_mute() {
                         person.answer().await?;
                     }
-                    self.events.push(Event::ContactReady(driver::ContactReady {
+                    self.kept.events.push(Event::ContactReady(driver::ContactReady {
                         contact: handle.clone(),
                         invitation: if inviter { handle.clone() } else { Bytes::new() },
                         name: contact.name.clone(),
@@ -338,13 +391,23 @@ impl Own {
                     if let Some(entry) = shown {
                         let entry = Some(entry);
                         let contact = handle.clone();
-                        self.events.push(Event::Shown(driver::Shown { contact, entry }));
+                        self.kept.events.push(Event::Shown(driver::Shown { contact, entry }));
                     }
+                }
+            }
+            Some(Heard::Repeated { .. }) if flaw == Flaw::ShowsAgain => {
+                if let Some(entry) = contact.entries.iter().rev().find(|entry| !entry.own).cloned()
+                {
+                    contact.entries.push(entry.clone());
+                    contact.ids.extend(contact.ids.last().copied());
+                    let entry = Some(entry);
+                    let shown = driver::Shown { contact: handle, entry };
+                    self.kept.events.push(Event::Shown(shown));
                 }
             }
             Some(Heard::Notice(notice)) if notice.conflict && !contact.ready => {
                 contact.person = None;
-                self.events.push(Event::InvitationAbandoned(driver::InvitationAbandoned {
+                self.kept.events.push(Event::InvitationAbandoned(driver::InvitationAbandoned {
                     handle,
                     reason: driver::AbandonReason::Conflict.into(),
                     message: String::new(),
@@ -354,151 +417,4 @@ impl Own {
         }
         Ok(())
     }
-}
-
-impl Contact {
-    fn new(person: Person, mode: Mode) -> Self {
-        let (entries, ids) = (Vec::new(), Vec::new());
-        Self { person: Some(person), ready: false, name: String::new(), mode, entries, ids }
-    }
-
-    fn gone() -> Self {
-        let (entries, ids) = (Vec::new(), Vec::new());
-        let (name, mode) = (String::new(), Mode::Deniable);
-        Self { person: None, ready: false, name, mode, entries, ids }
-    }
-
-    fn last(&self) -> Bytes {
-        let place = u32::try_from(self.ids.len()).unwrap_or_default();
-        Bytes::copy_from_slice(&place.to_be_bytes())
-    }
-
-    fn find(&self, id: MessageId) -> Option<usize> {
-        self.ids.iter().position(|known| *known == id)
-    }
-
-    fn id(&self, handle: &[u8]) -> Result<(MessageId, bool), Refused> {
-        let unknown = || reject(driver::RejectReason::Unknown, "no such message");
-        let place = handle.try_into().map(u32::from_be_bytes).map_err(|_| unknown())?;
-        let place = usize::try_from(place).unwrap_or_default().checked_sub(1);
-        let place = place.ok_or_else(unknown)?;
-        let (id, entry) = (self.ids.get(place), self.entries.get(place));
-        Ok((*id.ok_or_else(unknown)?, entry.is_some_and(|entry| entry.own)))
-    }
-
-    fn content(&self, asked: Option<driver::Content>) -> Result<Content, Refused> {
-        let kind = asked.and_then(|content| content.kind);
-        let kind = kind.ok_or_else(|| reject(driver::RejectReason::Content, "nothing to say"))?;
-        Ok(match kind {
-            content::Kind::Text(text) => Content::Text(text),
-            content::Kind::Reply(reply) => {
-                let (id, own) = self.id(&reply.id)?;
-                let whose = if own { Whose::Mine } else { Whose::Yours };
-                Content::Reply { to: Reference { whose, id }, text: reply.text }
-            }
-            content::Kind::Edit(edit) => {
-                Content::Edit { id: self.id(&edit.id)?.0, text: edit.text }
-            }
-            content::Kind::Delete(delete) => Content::Delete { id: self.id(&delete.id)?.0 },
-            content::Kind::Reaction(it) => {
-                let (id, own) = self.id(&it.id)?;
-                let whose = if own { Whose::Mine } else { Whose::Yours };
-                Content::Reaction { to: Reference { whose, id }, given: it.given, with: it.with }
-            }
-            content::Kind::Custom(custom) => {
-                Content::Custom { name: custom.name, bytes: custom.bytes.to_vec() }
-            }
-            other => {
-                return Err(unsupported(&other));
-            }
-        })
-    }
-
-    /// Takes a message into the history; what is shown of it.
-    fn show(&mut self, message: &Message, flaw: Flaw) -> Option<driver::Entry> {
-        let mut marks = driver::Marks::default();
-        match message.link {
-            Link::Gap { first, last } if flaw != Flaw::NoGaps => {
-                (marks.missing_first, marks.missing_last) = (first, last);
-            }
-            Link::Fork { with } => (marks.fork, marks.fork_with) = (true, with),
-            _ => {}
-        }
-        let content = match &message.content {
-            Ok(Content::Hello(hello)) => {
-                self.name.clone_from(&hello.name);
-                return None;
-            }
-            Ok(Content::Receipt(_)) => return None,
-            Ok(Content::Text(text)) => Some(content::Kind::Text(text.clone())),
-            Ok(Content::Reply { to, text }) => {
-                let place = self.find(to.id);
-                marks.dangling = place.is_none();
-                let id = place.map_or_else(Bytes::new, handle_of);
-                let own = to.whose == Whose::Mine;
-                Some(content::Kind::Reply(driver::Reply { id, own, text: text.clone() }))
-            }
-            Ok(Content::Edit { id, text }) => {
-                return self.touch(*id, flaw, |m| m.edited.clone_from(text));
-            }
-            Ok(Content::Delete { id }) => return self.touch(*id, flaw, |m| m.deleted = true),
-            Ok(Content::Reaction { to, given, with }) => {
-                let place = self.find(to.id)?;
-                let entry = self.entries.get_mut(place)?;
-                let marks = entry.marks.get_or_insert_default();
-                marks.reactions.retain(|known| known != with);
-                if *given {
-                    marks.reactions.push(with.clone());
-                }
-                return Some(entry.clone());
-            }
-            Ok(Content::Custom { name, bytes }) => Some(content::Kind::Custom(driver::Custom {
-                name: name.clone(),
-                bytes: Bytes::copy_from_slice(bytes),
-            })),
-            Ok(other) => {
-                marks.unknown = matches!(other, Content::Unknown { .. });
-                Some(content::Kind::Unknown(driver::Unknown {
-                    r#type: other.kind().into(),
-                    bytes: Bytes::copy_from_slice(&message.bytes),
-                }))
-            }
-            Err(_) => {
-                marks.unreadable = true;
-                None
-            }
-        };
-        self.ids.push(message.header.id);
-        let entry = driver::Entry {
-            own: false,
-            number: message.header.id.number(),
-            id: self.last(),
-            time: message.header.time,
-            content: content.map(|kind| driver::Content { kind: Some(kind) }),
-            marks: Some(marks),
-        };
-        self.entries.push(entry.clone());
-        Some(entry)
-    }
-
-    /// An edit or a delete of the other's (MESSAGE-20).
-    fn touch(
-        &mut self,
-        id: MessageId,
-        flaw: Flaw,
-        change: impl FnOnce(&mut driver::Marks),
-    ) -> Option<driver::Entry> {
-        let place = self.find(id)?;
-        let entry = self.entries.get_mut(place)?;
-        if entry.own && flaw != Flaw::Meddles {
-            return None;
-        }
-        change(entry.marks.get_or_insert_default());
-        Some(entry.clone())
-    }
-}
-
-fn handle_of(place: usize) -> Bytes {
-    let place = u32::try_from(place + 1).unwrap_or_default();
-    Bytes::copy_from_slice(&place.to_be_bytes())
 }

@@ -1,16 +1,17 @@
-//! Properties: random sequences of commands in lockstep with the model, and concurrent histories.
+//! Properties of servers: random sequences of commands in lockstep with the model, and concurrent
+//! histories.
 
 use std::sync::Arc;
-use std::time::Duration;
 
+use super::report::{self, Account, SHRINK_WITHIN};
 use crate::case::{Case, Need, case};
 use crate::model::Terms;
 use crate::peer::PATIENCE;
 use crate::property::command::Powers;
-use crate::property::coverage::Coverage;
+use crate::property::coverage::{Cell, Coverage, REQUIRED};
 use crate::property::sequence::Setting;
 use crate::property::wire::Wires;
-use crate::property::{Ended, Found, Plan, Repro, carry_out, concurrent, explore, resolve};
+use crate::property::{Plan, Sequences, concurrent, resolve};
 use crate::trial::{Stop, Trial, Verdict};
 
 /// All of them.
@@ -75,8 +76,6 @@ const AT_ONCE: usize = 8;
 const COVERING: u64 = 200;
 /// Sequences after which a combination that was never met is a fault of the suite.
 const COVERING_AT_MOST: u64 = 2_000;
-/// How long shrinking may take.
-const SHRINK_WITHIN: Duration = Duration::from_secs(20);
 
 async fn setting(t: &Trial, powers: Powers) -> Result<Setting, Stop> {
     let limits = t.limits().await?;
@@ -97,43 +96,10 @@ fn wires(t: &Trial) -> Arc<Wires> {
 }
 
 /// Carries out `plan`, or the sequence of a repro file, and writes down what fails.
-async fn run(t: &Trial, powers: Powers, plan: Plan) -> Result<Coverage, Stop> {
+async fn run(t: &Trial, powers: Powers, plan: Plan) -> Result<Coverage<Cell>, Stop> {
     let setting = setting(t, powers).await?;
-    if let Some(data) = t.replay() {
-        let repro: Repro = serde_json::from_value(data.clone())
-            .map_err(|error| Stop::harness(format!("the repro file: {error}")))?;
-        let supply = wires(t);
-        return carry_out(&*supply, &setting, &repro.commands).await.map_err(|broken| broken.stop);
-    }
-    match explore(wires(t), setting, plan).await {
-        Ok(coverage) => {
-            let (commands, cells) = (coverage.commands(), coverage.cells());
-            t.note(format!("{commands} requests, {cells} combinations"));
-            Ok(coverage)
-        }
-        Err(Ended::Stopped(stop)) => Err(stop),
-        Err(Ended::Found(found)) => Err(report(t, &found)?),
-    }
-}
-
-fn report(t: &Trial, found: &Found) -> Result<Stop, Stop> {
-    let data = serde_json::to_value(Repro::from(found))
-        .map_err(|error| Stop::harness(error.to_string()))?;
-    let path = t.repro(data)?;
-    for command in &found.commands {
-        t.note(format!("{command:?}"));
-    }
-    let (left, of, tried) = (found.commands.len(), found.generated, found.tried);
-    let (number, after) = (found.sequence, found.after);
-    let expected = found.finding.expected.clone();
-    let actual = format!(
-        "{} (sequence {number} of seed {}, after {after} sequences; {left} of {of} commands left \
-         after {tried} candidates; {})",
-        found.finding.actual,
-        t.seed(),
-        path.display()
-    );
-    Ok(Stop::fail(expected, actual))
+    let account = Account { case: t.id(), settings: t.settings(), trace: t.trace() };
+    report::run(Arc::new(Sequences { supply: wires(t), setting }), plan, &account).await
 }
 
 fn plan(t: &Trial, sequences: u64, at_once: usize) -> Plan {
@@ -153,11 +119,11 @@ async fn sequences(t: &mut Trial) -> Verdict {
     let mut coverage = run(t, Powers::default(), plan).await?;
     let covering = t.replay().is_none() && sequences >= COVERING;
     // A rare combination is a matter of luck: the suite is at fault only if it stays away.
-    while covering && !coverage.missing().is_empty() && plan.first < COVERING_AT_MOST {
+    while covering && !coverage.missing(REQUIRED).is_empty() && plan.first < COVERING_AT_MOST {
         plan = Plan { first: plan.first + plan.sequences, sequences: COVERING / 4, ..plan };
         coverage.add(&run(t, Powers::default(), plan).await?);
     }
-    let missing = coverage.missing();
+    let missing = coverage.missing(REQUIRED);
     if covering && !missing.is_empty() {
         return Err(Stop::harness(format!("combinations that were never met: {missing:?}")));
     }

@@ -1,0 +1,129 @@
+//! Drivers that are attached, and drivers that hang, end or babble: each is a verdict with what is
+//! known of it, and nothing that was finished is lost.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use prost::Message;
+use serde_json::Value;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_edgewise-conformance");
+
+/// Cases that take their time and need most of a driver.
+const FEW: [&str; 6] =
+    ["--case", "session/as-claimer", "--case", "session/as-inviter", "--case", "message/gap"];
+
+/// `edgewise-conformance client …`: its exit code and report.
+fn client(folder: &Path, args: &[&str]) -> (Option<i32>, Value) {
+    let report = folder.join("report.json");
+    let output = Command::new(PROGRAM)
+        .current_dir(folder)
+        .args(["client", "--report", &format!("json={}", report.display())])
+        .args(args)
+        .output()
+        .unwrap();
+    let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+    let report = std::fs::read_to_string(&report).unwrap_or_else(|_| panic!("{text:?}"));
+    (output.status.code(), serde_json::from_str(&report).unwrap())
+}
+
+fn cases(report: &Value) -> &Vec<Value> {
+    report["cases"].as_array().unwrap()
+}
+
+fn outcomes(report: &Value) -> Vec<&str> {
+    cases(report).iter().map(|case| case["outcome"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn the_reference_client_is_judged_where_it_listens() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    runtime.spawn(edgewise_client::driver::listen(listener));
+    let folder = tempfile::tempdir().unwrap();
+    let more = ["--case", "session/killed-sending", "--case", "property/talks-with-the-suite"];
+    let args = [&["--attach", &url, "--cases", "25"][..], &FEW, &more].concat();
+    let (exit, report) = client(folder.path(), &args);
+    assert_eq!(exit, Some(0), "{report:#}");
+    assert_eq!(outcomes(&report), ["pass"; 5], "{report:#}");
+    assert_eq!(report["target"]["implementation"], "edgewise-client");
+    runtime.shutdown_background();
+}
+
+#[test]
+fn nobody_at_the_address_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let args = ["--attach", "http://127.0.0.1:1", "--case", "session/as-claimer"];
+    let (exit, report) = client(folder.path(), &args);
+    assert_ne!(exit, Some(0));
+    let actual = cases(&report)[0]["actual"].as_str().unwrap();
+    assert!(actual.contains("http://127.0.0.1:1"), "{actual}");
+}
+
+/// A driver that is sound when it is first started, and from then on in the middle of its answers
+/// does this.
+fn sound_once_then(folder: &Path, then: &str) -> String {
+    let mark = folder.join("started");
+    let mark = mark.display();
+    // Up to its first Outcome.
+    let ready = 4 + edgewise_client::driver::ready().encoded_len();
+    format!(
+        "if mkdir {mark} 2>/dev/null; then exec {PROGRAM} drive; fi; \
+         echo 'a last word' >&2; {PROGRAM} drive | (dd bs=1 count={ready} status=none; {then})"
+    )
+}
+
+/// Runs the few with a driver, one behind another: the first passes, and the others end like this.
+fn judged(then: &str, outcome: &str, told: &[&str]) {
+    let folder = tempfile::tempdir().unwrap();
+    let exec = sound_once_then(folder.path(), then);
+    let more = ["--jobs", "1", "--outcome-seconds", "2"];
+    let begin = Instant::now();
+    let (exit, report) = client(folder.path(), &[&["--exec", &exec][..], &FEW, &more].concat());
+    assert!(begin.elapsed() < Duration::from_secs(90), "{:?}", begin.elapsed());
+    assert_ne!(exit, Some(0));
+    let mut came = outcomes(&report);
+    came.sort_unstable();
+    let mut wanted = ["pass", outcome, outcome];
+    wanted.sort_unstable();
+    assert_eq!(came, wanted, "{report:#}");
+    for case in cases(&report).iter().filter(|case| case["outcome"] != "pass") {
+        let actual = case["actual"].as_str().unwrap();
+        for told in told.iter().chain(&["a last word", "last asked: "]) {
+            assert!(actual.contains(told), "no {told:?} in {actual}");
+        }
+        assert!(case["rerun"].as_str().unwrap().contains("--case"));
+    }
+}
+
+#[test]
+fn a_driver_that_hangs_is_a_timeout_with_its_last_words() {
+    judged("exec sleep 600", "timeout", &["still running"]);
+}
+
+#[test]
+fn a_driver_that_ends_is_a_crash_with_its_last_words() {
+    judged("kill $$", "crash", &["signal"]);
+}
+
+#[test]
+fn a_driver_that_babbles_is_told_by_what_it_said() {
+    judged("exec yes rubbish", "harness-error", &["on standard output", "rubbish"]);
+}
+
+/// Where not even a start succeeds, the suite gives up after a while, and tells what was not run.
+#[test]
+fn a_driver_that_never_says_a_word_does_not_hold_up_the_suite() {
+    let folder = tempfile::tempdir().unwrap();
+    let begin = Instant::now();
+    let args = ["--exec", "cat >/dev/null", "--start-seconds", "1", "--jobs", "8"];
+    let (exit, report) = client(folder.path(), &args);
+    assert_ne!(exit, Some(0));
+    assert!(begin.elapsed() < Duration::from_secs(60), "{:?}", begin.elapsed());
+    let outcomes = outcomes(&report);
+    let timeouts = outcomes.iter().filter(|outcome| **outcome == "timeout").count();
+    assert!((8..=16).contains(&timeouts), "{timeouts}");
+    assert!(outcomes.contains(&"notrun"), "{outcomes:?}");
+}
