@@ -48,7 +48,7 @@ fn the_reference_client_is_judged_where_it_listens() {
     let (exit, report) = client(folder.path(), &args);
     assert_eq!(exit, Some(0), "{report:#}");
     assert_eq!(outcomes(&report), ["pass"; 5], "{report:#}");
-    assert_eq!(report["target"]["implementation"], "edgewise-client");
+    assert_eq!(report["targets"][0]["implementation"], "edgewise-client");
     runtime.shutdown_background();
 }
 

@@ -80,7 +80,7 @@ fn a_server_that_runs_is_judged_with_tls_and_without() {
         assert_eq!(address.ends_with("?tls=off"), tls.is_none(), "{address}");
         let told = server(folder.path(), &[&["--attach", &address][..], &FEW].concat());
         assert_eq!(told.exit, Some(0), "{}", told.text);
-        assert_eq!(told.report["target"]["place"], address.as_str());
+        assert_eq!(told.report["targets"][0]["place"], address.as_str());
         assert_eq!(told.outcome("connection/send"), "pass");
         assert_eq!(told.outcome("link/life-is-over"), "unsupported", "it has no clock to move");
 
