@@ -5,7 +5,7 @@ use edgewise_spec::message::{Content, UpTo};
 
 use crate::case::{Case, driven};
 use crate::ensure;
-use crate::peer::person::Terms;
+use crate::peer::person::{Person, Terms};
 use crate::scene::Scene;
 use crate::verdict::{Stop, Verdict};
 
@@ -86,25 +86,30 @@ async fn fork_told_once(scene: &mut Scene) -> Verdict {
     scene.shows(&contact, "the first").await?;
     person.composer = kept;
     let second = person.compose(&Content::Text("the second".to_owned()))?;
-    for _ in 0..3 {
-        for cell in person.seal_all(&second.bodies)? {
+    hand_in(&mut person, &second.bodies, 1).await?;
+    scene.shows(&contact, "the second").await?;
+    hand_in(&mut person, &second.bodies, 2).await?;
+    scene.shows_nothing(&contact, "the fork was told (MESSAGE-34)").await
+}
+
+/// The same message in new cells, so often: once it was shown, so that no client takes all at once
+/// and tells of them together.
+async fn hand_in(person: &mut Person, bodies: &[Vec<u8>], times: usize) -> Verdict {
+    for _ in 0..times {
+        for cell in person.seal_all(bodies)? {
             person.hand_in(&cell).await?;
         }
     }
-    scene.shows(&contact, "the second").await?;
-    scene.shows_nothing(&contact, "the fork was told (MESSAGE-34)").await
+    Ok(())
 }
 
 /// The same message in a new cell is not shown again.
 async fn duplicate(scene: &mut Scene) -> Verdict {
     let (mut person, contact) = scene.meet_inviting(&Terms::default()).await?;
     let composed = person.compose(&Content::Text("once".to_owned()))?;
-    for _ in 0..3 {
-        for cell in person.seal_all(&composed.bodies)? {
-            person.hand_in(&cell).await?;
-        }
-    }
+    hand_in(&mut person, &composed.bodies, 1).await?;
     scene.shows(&contact, "once").await?;
+    hand_in(&mut person, &composed.bodies, 2).await?;
     scene.shows_nothing(&contact, "a duplicate (MESSAGE-15)").await?;
     let entries = scene.history(&contact).await?;
     let count = entries.iter().filter(|it| crate::scene::text_of(it) == Some("once")).count();
