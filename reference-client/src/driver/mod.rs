@@ -3,6 +3,7 @@
 //! One driver is one person with one profile, whose store lies in the folder that the suite names.
 
 mod address;
+mod folder;
 mod handle;
 mod listen;
 mod once;
@@ -33,19 +34,13 @@ pub use self::serve::serve;
 use crate::messenger::{
     Accept, Event, Events, InvitationStep, Invite, Messenger, MessengerError, Options, Reach, Say,
 };
-use crate::store::{
-    self, ContactId, Direction, InvitationId, ProfileId, Store, StoreError, Stretch, Unlock,
-};
+use crate::store::{ContactId, Direction, InvitationId, ProfileId};
 use crate::{Address, ClientOptions, Clock};
 
 /// How long an invitation is waited for before it is told later.
 const CARD_WITHIN: Duration = Duration::from_secs(10);
-/// How long a store is waited for that is still in use.
-const STORE_WITHIN: Duration = Duration::from_secs(5);
 /// The newest messages of a history that are shown.
 const HISTORY_MAX: u32 = 10_000;
-/// With which the store of a client under test opens: it keeps nothing of anybody.
-const PASSPHRASE: &str = "client under test";
 
 /// A client under test. Dropping it ends it as a crash does.
 #[derive(Debug)]
@@ -97,11 +92,6 @@ fn done() -> Answer {
     Ok(ok::Kind::Done(wire::Done {}))
 }
 
-fn store_options() -> store::Options {
-    // Nobody guesses a passphrase that everybody knows.
-    store::Options { stretch: Stretch { memory_kib: 8, passes: 1 }, ..store::Options::default() }
-}
-
 fn options(clock: &Clock) -> Options {
     let client = ClientOptions {
         clock: clock.clone(),
@@ -136,12 +126,11 @@ impl Driver {
             return Err(format!("the suite judges revision {asked}, this is {SPEC_REVISION}"));
         }
         let words = |error: &dyn core::fmt::Display| error.to_string();
-        let own_folder = start.folder.is_empty().then(own_folder);
+        let own_folder = start.folder.is_empty().then(folder::fresh);
         let folder = own_folder.clone().unwrap_or_else(|| PathBuf::from(&start.folder));
         std::fs::create_dir_all(&folder).map_err(|error| words(&error))?;
         let path = folder.join("client.db");
-        let unlock = Unlock::passphrase(PASSPHRASE);
-        let store = open(&path, &unlock).await.map_err(|error| words(&error))?;
+        let store = folder::open(&path).await.map_err(|error| words(&error))?;
         let clock = Clock::default();
         let opened = Messenger::open(store, options(&clock)).await;
         let (messenger, events) = opened.map_err(|error| words(&error))?;
@@ -495,32 +484,6 @@ impl Drop for Driver {
             let _ = std::fs::remove_dir_all(folder);
         }
     }
-}
-
-/// Makes the store, or opens the one that is there. A driver before this one, in this process, may
-/// still be ending.
-async fn open(path: &std::path::Path, unlock: &Unlock) -> Result<Store, StoreError> {
-    let end = Instant::now() + STORE_WITHIN;
-    loop {
-        let opened = if path.exists() {
-            Store::open(path, unlock, &store_options())
-        } else {
-            Store::create(path, unlock, &store_options())
-        };
-        match opened {
-            Err(StoreError::InUse { .. }) if Instant::now() < end => {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-            opened => return opened,
-        }
-    }
-}
-
-fn own_folder() -> PathBuf {
-    let nanos = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .map_or(0, |since| since.as_nanos());
-    std::env::temp_dir().join(format!("edgewise-driver-{}-{nanos}", std::process::id()))
 }
 
 fn address(text: &str) -> Result<Address, Refused> {
