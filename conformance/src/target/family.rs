@@ -1,5 +1,7 @@
 //! A program under test and all that it started, which are ended together.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{Child, Command};
 
@@ -8,6 +10,7 @@ use tokio::process::{Child, Command};
 #[derive(Debug)]
 pub struct Family {
     group: Option<Pid>,
+    killed: AtomicBool,
 }
 
 impl Family {
@@ -20,12 +23,15 @@ impl Family {
     #[must_use]
     pub fn of(child: &Child) -> Self {
         let id = child.id().and_then(|id| i32::try_from(id).ok());
-        Self { group: id.and_then(Pid::from_raw) }
+        Self { group: id.and_then(Pid::from_raw), killed: AtomicBool::new(false) }
     }
 
-    /// Kills all of it, at once. A family that is gone already needs nothing.
+    /// Kills all of it, at once, and once only: the number of a family that is gone may soon be
+    /// that of another.
     pub fn kill(&self) {
-        if let Some(group) = self.group {
+        if let Some(group) = self.group
+            && !self.killed.swap(true, Ordering::Relaxed)
+        {
             let _ = kill_process_group(group, Signal::KILL);
         }
     }
