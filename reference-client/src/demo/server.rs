@@ -285,7 +285,9 @@ async fn describe_to(
     mut body: h2::RecvStream,
     mut stream: h2::SendStream<Bytes>,
 ) -> Result<(), Fault> {
-    while body.data().await.is_some() {}
+    while let Some(data) = body.data().await {
+        data?;
+    }
     world.inner().described += 1;
     stream.send_data(message(&world.describe), false)?;
     end(stream, 0)

@@ -1,7 +1,7 @@
 //! Talks: two clients say things to one another, in any order and while servers and clients fail,
 //! and both come to show the same.
 //!
-//! The [model](model) knows what was said and done to it. At any time a history must hold nothing
+//! The `model` knows what was said and done to it. At any time a history must hold nothing
 //! but that, each message once and in order; when everything is repaired, both must come to show
 //! all of it, with every edit, deletion and reaction. Beside it stand what was told in events, the
 //! safety number, and the record of the servers.
