@@ -408,7 +408,10 @@ impl Driver {
     async fn take(&mut self, event: Event) {
         match event {
             Event::Message { contact, message } => {
-                self.tell(show::message(contact_handle(contact), &message));
+                // Told as often as it is shown: a driver that hides a repetition hides a fault.
+                let contact = contact_handle(contact);
+                self.once.know(&contact, &message);
+                self.waiting.extend(show::message(contact, &message));
             }
             Event::Changed { contact, position } => {
                 if let Ok(message) = self.messenger.message(contact, position).await {

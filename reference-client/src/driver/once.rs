@@ -1,4 +1,4 @@
-//! Each thing is told once, however often a message is looked at again.
+//! What has changed is told once, however often a message is looked at again.
 
 use std::collections::HashMap;
 
