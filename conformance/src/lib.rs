@@ -23,4 +23,5 @@ pub mod scene;
 pub mod target;
 pub mod trace;
 pub mod trial;
+pub mod vectors;
 pub mod verdict;

@@ -25,7 +25,7 @@ type Lines = Arc<Mutex<VecDeque<String>>>;
 
 /// A running driver. Dropping it kills it and all that it started, wherever they stand.
 #[derive(Debug)]
-pub(super) struct Program {
+pub(crate) struct Program {
     child: Child,
     family: Family,
     stdin: ChildStdin,
@@ -35,7 +35,7 @@ pub(super) struct Program {
 
 impl Program {
     /// Starts a program.
-    pub(super) fn spawn(mut command: Command) -> Result<Self, String> {
+    pub(crate) fn spawn(mut command: Command) -> Result<Self, String> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.kill_on_drop(true);
         Family::begin(&mut command);
@@ -70,6 +70,67 @@ impl Program {
             Ok(answer) => answer,
             Err(_) => Err(Fault::Hang(within, self.evidence().await)),
         }
+    }
+
+    /// Writes one line and reads the next one, without its end; `kept` is what came behind the last.
+    pub(crate) async fn exchange_line(
+        &mut self,
+        line: &[u8],
+        kept: &mut Vec<u8>,
+        longest: usize,
+        within: Duration,
+    ) -> Result<Vec<u8>, Fault> {
+        let exchanged = timeout(within, async {
+            // A program that has ended is known by what it does not answer.
+            let _ = self.stdin.write_all(&[line, b"\n"].concat()).await;
+            let _ = self.stdin.flush().await;
+            self.read_line(kept, longest).await
+        });
+        match exchanged.await {
+            Ok(answer) => answer,
+            Err(_) => Err(Fault::Hang(within, self.evidence().await)),
+        }
+    }
+
+    async fn read_line(&mut self, kept: &mut Vec<u8>, longest: usize) -> Result<Vec<u8>, Fault> {
+        let mut searched = 0;
+        loop {
+            let unread = kept.get(searched..).unwrap_or_default();
+            if let Some(end) = unread.iter().position(|byte| *byte == b'\n') {
+                let rest = kept.split_off(searched + end + 1);
+                let mut line = std::mem::replace(kept, rest);
+                line.pop();
+                return Ok(line);
+            }
+            searched = kept.len();
+            if searched >= longest {
+                let why = format!("a line of more than {longest} bytes");
+                return Err(self.stray_line(&why, kept).await);
+            }
+            let mut buffer = [0; 16 * 1_024];
+            match self.stdout.read(&mut buffer).await {
+                Ok(count @ 1..) => kept.extend(buffer.iter().take(count)),
+                _ if kept.is_empty() => return Err(Fault::Crash(self.evidence().await)),
+                _ => return Err(self.stray_line("a line without an end", kept).await),
+            }
+        }
+    }
+
+    /// The fault of a program that wrote this where a line was expected.
+    pub(crate) async fn stray_line(&mut self, why: &str, seen: &[u8]) -> Fault {
+        let shown: Vec<u8> = seen.iter().copied().take(STRAY_MAX).collect();
+        let shown = String::from_utf8_lossy(&shown).into_owned();
+        Fault::Stray(format!("{why}: {shown:?}; {}", self.evidence().await))
+    }
+
+    /// Closes standard input and reads what still comes, no longer than a while.
+    pub(crate) async fn last_words(self, within: Duration) -> Vec<u8> {
+        let Self { child: _child, family: _family, stdin, mut stdout, .. } = self;
+        drop(stdin);
+        let mut seen = [0; STRAY_MAX];
+        let read = timeout(within, stdout.read(&mut seen)).await;
+        let count = read.ok().and_then(Result::ok).unwrap_or_default();
+        seen.iter().copied().take(count).collect()
     }
 
     pub(super) async fn drive(

@@ -17,6 +17,7 @@ use edgewise_proto::conformance::v1::{
 
 use crate::verdict::Stop;
 
+pub(crate) use child::Program;
 pub use embedded::{Driving, Embedded, Started, Starter};
 pub use serve::serve_stdio;
 pub use source::{Client, ClientSource};

@@ -10,25 +10,33 @@ mod prove;
 mod report;
 mod run;
 pub mod select;
+mod vectors;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use edgewise_spec::constants::SPEC_REVISION;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::driver::OUTCOME_WITHIN;
 use crate::outcome::Exit;
 use crate::report::Wanted;
+use crate::repro::SUITE_VERSION;
 use crate::target::START_SECONDS;
+
+/// The suite's version, and the revision that it judges: each goes on without the other.
+static VERSION: LazyLock<String> =
+    LazyLock::new(|| format!("{SUITE_VERSION}, specification revision {SPEC_REVISION}"));
 
 /// Judges an implementation of Edgewise by what it sends.
 ///
 /// Without a command, everything is run against the reference server inside this program.
 #[derive(Debug, Parser)]
-#[command(name = "edgewise-conformance", version, args_conflicts_with_subcommands = true)]
+#[command(name = "edgewise-conformance", version = VERSION.as_str(), args_conflicts_with_subcommands = true)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -65,6 +73,8 @@ enum Command {
     },
     /// Have every named client talk to every other over every named server.
     Matrix(matrix::MatrixOptions),
+    /// Put the vectors of the chapters to a program, one line of JSON each, and judge its answers.
+    Vectors(vectors::VectorsOptions),
     /// Write a JSON report in other formats, and show it.
     Report {
         /// What `--report json=FILE` wrote.
@@ -276,6 +286,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Usage> {
         Some(Command::Replay { file, own, server }) => run::replay(&file, own, &server).await,
         Some(Command::Report { file, options }) => report::report(&file, &options),
         Some(Command::Matrix(options)) => matrix::matrix(&options).await,
+        Some(Command::Vectors(options)) => vectors::vectors(&options).await,
         Some(Command::Prove(options)) => prove::prove(&options).await,
         Some(Command::Book { out, mermaid, root }) => book::book(&root, &out, &mermaid),
         Some(Command::Serve { mutant }) => prove::serve(mutant.as_deref()).await,
@@ -298,6 +309,15 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_version_of_the_suite_stands_apart_from_the_revision() {
+        let version = Cli::command().render_version();
+        assert_eq!(
+            version.trim_end(),
+            format!("edgewise-conformance {SUITE_VERSION}, specification revision {SPEC_REVISION}")
+        );
     }
 
     #[test]

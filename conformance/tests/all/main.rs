@@ -14,3 +14,4 @@ mod plug;
 mod run;
 mod talk;
 mod trace;
+mod vectors;
