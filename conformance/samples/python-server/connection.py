@@ -239,9 +239,7 @@ class Connections:
         need(attachment, "NOT_ATTACHED")
         again = rotation.same(new, attachment.key)
         if not again:
-            rotation.check_key_terms(new)
-            need(new.version > attachment.key.version, "TERMS")  # ROTATION-8
-            need(rotation.life(new, self._hour()) == "valid", "TERMS")  # ROTATION-9
+            rotation.check_change_terms(change, attachment.key.version, self._hour())
         rotation.check_change_signed(change, attachment.role, attachment.record_id)
         record = self._present(attachment, for_change=True)
         if not again:  # ROTATION-10

@@ -14,7 +14,7 @@ FROM_CLIENT = REQUESTS | {"acknowledge", "goodbye"}
 
 
 class Malformed(Exception):
-    """The block breaks one of FRAME-5 to FRAME-10."""
+    """The block breaks one of FRAME-5 to FRAME-10: the layer of the vectors."""
 
 
 def part_len(link_class):
@@ -33,13 +33,13 @@ def read(opened):
             break
         at += 2
         if length > len(opened) - at:
-            raise Malformed("an item longer than what is left")  # FRAME-5
+            raise Malformed("item-length")  # FRAME-5
         if len(items) == ITEMS_MAX:
-            raise Malformed("too many items")  # FRAME-8
+            raise Malformed("too-many-items")  # FRAME-8
         items.append(_decode(opened[at:at + length]))
         at += length
     if opened.count(0, at) != len(opened) - at:
-        raise Malformed("bytes behind the end")  # FRAME-6
+        raise Malformed("not-zero")  # FRAME-6
     return items
 
 
@@ -47,12 +47,12 @@ def _decode(encoded):
     try:
         item = frame_pb2.Item.FromString(encoded)
     except DecodeError:
-        raise Malformed("no Item") from None  # FRAME-7
+        raise Malformed("encoding") from None  # FRAME-7
     kind = item.WhichOneof("body")
     if kind is None and len(UnknownFieldSet(item)) == 0:
-        raise Malformed("nothing but a tag")  # FRAME-9
+        raise Malformed("empty-item")  # FRAME-9
     if kind in REQUESTS and item.tag == 0:
-        raise Malformed("a request without tag")  # FRAME-10
+        raise Malformed("untagged")  # FRAME-10
     return (kind if kind in FROM_CLIENT else None), item
 
 

@@ -71,59 +71,69 @@ class Identity:
 
 
 class HelloRefused(Exception):
-    """The stream ends with this status, a name of grpc.StatusCode (LINK-21)."""
+    """The stream ends with this status, a name of grpc.StatusCode (LINK-21); the layer is for vectors."""
 
-    def __init__(self, status="INVALID_ARGUMENT"):
+    def __init__(self, status="INVALID_ARGUMENT", layer=""):
         super().__init__(status)
-        self.status = status
+        self.status, self.layer = status, layer
 
 
 def hello_blocks(link_class):
     return -(-HELLO_LEN // frame.LENGTH[link_class])
 
 
+class Opened:
+    """What a server finds in a hello without its padding; refused in the order of the chapter."""
+
+    def __init__(self, identity, now, link_class, hello):
+        prefix = hello[:HELLO_PREFIX_LEN]
+        if int.from_bytes(hello[:2], "big") != SUITE:
+            raise HelloRefused("UNIMPLEMENTED", "suite")  # LINK-12
+        epoch = identity.epoch(int.from_bytes(hello[2:6], "big"), now)
+        if epoch is None:
+            raise HelloRefused("FAILED_PRECONDITION", "epoch")  # LINK-13
+        record, key = epoch
+        ct_s, self.ek_c = hello[6:6 + CT_LEN], hello[6 + CT_LEN:HELLO_PREFIX_LEN]
+        self.th0 = H(lp(b"link"), hello[:2], identity.fingerprint, record)
+        try:
+            check_ek(self.ek_c)
+            check_ct(ct_s)
+        except Refused:
+            raise HelloRefused(layer="key") from None  # LINK-15
+        self.ss_s = key.decapsulate(ct_s)
+        self.k1 = D(self.ss_s, b"link/hello", self.th0 + prefix)
+        try:
+            self.options = Key(self.k1).open(bytes(12), prefix, hello[HELLO_PREFIX_LEN:])
+        except Refused:
+            raise HelloRefused(layer="options-seal") from None  # LINK-16
+        _check_options(self.options, link_class)
+        self.th1 = H(self.th0, hello)
+
+
 def accept(identity, now, link_class, padded):
     """The server's procedure from the whole hello to the reply: (reply in whole blocks, Blocks
     of the client, Blocks of the server, transcript)."""
-    hello, prefix = padded[:HELLO_LEN], padded[:HELLO_PREFIX_LEN]
     if any(padded[HELLO_LEN:]):
         raise HelloRefused  # LINK-11
-    if int.from_bytes(hello[:2], "big") != SUITE:
-        raise HelloRefused("UNIMPLEMENTED")  # LINK-12
-    epoch = identity.epoch(int.from_bytes(hello[2:6], "big"), now)
-    if epoch is None:
-        raise HelloRefused("FAILED_PRECONDITION")  # LINK-13
-    record, key = epoch
-    ct_s, ek_c = hello[6:6 + CT_LEN], hello[6 + CT_LEN:HELLO_PREFIX_LEN]
-    th0 = H(lp(b"link"), hello[:2], identity.fingerprint, record)
-    try:
-        check_ek(ek_c)  # LINK-15
-        check_ct(ct_s)
-        ss_s = key.decapsulate(ct_s)
-        k1 = Key(D(ss_s, b"link/hello", th0 + prefix))
-        options = k1.open(bytes(12), prefix, hello[HELLO_PREFIX_LEN:])
-    except Refused:
-        raise HelloRefused from None  # LINK-15, LINK-16
-    _check_options(options, link_class)
-    ct_c, ss_c = encapsulate(ek_c)
-    th1 = H(th0, hello)
-    master = D(ss_s + ss_c, b"link/master", th1 + ct_c, 3 * HASH_LEN)
+    opened = Opened(identity, now, link_class, padded[:HELLO_LEN])
+    ct_c, ss_c = encapsulate(opened.ek_c)
+    master = D(opened.ss_s + ss_c, b"link/master", opened.th1 + ct_c, 3 * HASH_LEN)
     reply = ct_c + master[:32]  # LINK-22
     length = frame.LENGTH[link_class]
     padded_reply = reply.ljust(-(-len(reply) // length) * length, b"\0")
-    return padded_reply, Blocks(master[32:64]), Blocks(master[64:]), H(th1, reply)
+    return padded_reply, Blocks(master[32:64]), Blocks(master[64:]), H(opened.th1, reply)
 
 
 def _check_options(options, link_class):
     length = int.from_bytes(options[:2], "big")
     if length > HELLO_OPTIONS_LEN - 2 or any(options[2 + length:]):
-        raise HelloRefused  # LINK-17
+        raise HelloRefused(layer="options-encoding")  # LINK-17
     try:
         asked = link_pb2.HelloOptions.FromString(options[2:2 + length])
     except DecodeError:
-        raise HelloRefused from None  # LINK-17
+        raise HelloRefused(layer="options-encoding") from None  # LINK-17
     if asked.link_class != link_class or asked.depth != 0:
-        raise HelloRefused  # LINK-18
+        raise HelloRefused(layer="options-value")  # LINK-18
 
 
 class Blocks:

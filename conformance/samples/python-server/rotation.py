@@ -50,11 +50,22 @@ def check_change_form(change):
     need(len(change.old_signature) == len(change.new_signature) == SIGNATURE_LEN, "MALFORMED")
 
 
+def check_change_terms(change, version, hour):
+    check_key_terms(change.new_key)
+    need(change.new_key.version > version, "TERMS")  # ROTATION-8
+    need(life(change.new_key, hour) == "valid", "TERMS")  # ROTATION-9
+
+
+def change_text(change, role, recipient_id):
+    """What both keys sign."""
+    new = change.new_key
+    return (lp(b"rotation/change") + bytes([role]) + recipient_id + change.old_vk + new.vk
+            + u32(new.version) + u32(new.not_before) + u32(new.not_after) + u32(new.grace))
+
+
 def check_change_signed(change, role, recipient_id):
     """ROTATION-6"""
-    new = change.new_key
-    text = (lp(b"rotation/change") + bytes([role]) + recipient_id + change.old_vk + new.vk
-            + u32(new.version) + u32(new.not_before) + u32(new.not_after) + u32(new.grace))
+    new, text = change.new_key, change_text(change, role, recipient_id)
     need(verifies(change.old_vk, text, change.old_signature), "BAD_SIGNATURE")
     need(verifies(new.vk, text, change.new_signature), "BAD_SIGNATURE")
 

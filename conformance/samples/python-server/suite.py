@@ -22,7 +22,7 @@ ELL = 2**252 + 27742317777372353535851937790883648493  # the order of Ed25519's 
 
 
 class Refused(Exception):
-    """A key, signature or ciphertext is not acceptable, or a text does not open."""
+    """A key, signature or ciphertext is not acceptable, or a text does not open: the layer."""
 
 
 def H(*parts):
@@ -61,7 +61,7 @@ class Key:
         try:
             return self._aead.decrypt(nonce, sealed, ad)
         except InvalidTag:
-            raise Refused("the seal does not open") from None
+            raise Refused("tag") from None
 
 
 # Signatures. The library accepts more than SUITE-10 to SUITE-16 do, so they are judged before it.
@@ -76,23 +76,47 @@ SMALL_ORDER = {0, 1, P - 1} | {_integer(bytes.fromhex(y)) for y in (
     "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a")}
 
 
+def check_vk(vk):
+    """Refuse an Ed25519 public key that is not acceptable."""
+    if len(vk) != VK_LEN:
+        raise Refused("key-length")  # SUITE-10
+    if _integer(vk) >= P:
+        raise Refused("key-encoding")  # SUITE-11
+    if _integer(vk) in SMALL_ORDER:
+        raise Refused("key-order")  # SUITE-12
+
+
+def check_signature(vk, message, signature):
+    """Refuse what an acceptable key has not signed."""
+    r, s = signature[:32], signature[32:]
+    if len(signature) != SIGNATURE_LEN or int.from_bytes(s, "little") >= ELL:
+        raise Refused("scalar")  # SUITE-13
+    if _integer(r) >= P:
+        raise Refused("point-encoding")  # SUITE-14
+    if _integer(r) in SMALL_ORDER:
+        raise Refused("point-order")  # SUITE-15
+    try:
+        Ed25519PublicKey.from_public_bytes(vk).verify(signature, message)
+    except (InvalidSignature, ValueError):
+        raise Refused("equation") from None  # SUITE-16
+
+
+def _passes(check, *args):
+    try:
+        check(*args)
+    except Refused:
+        return False
+    return True
+
+
 def acceptable(vk):
-    """Whether an Ed25519 public key is (SUITE-10, SUITE-11, SUITE-12)."""
-    return len(vk) == VK_LEN and _integer(vk) < P and _integer(vk) not in SMALL_ORDER
+    """Whether an Ed25519 public key is."""
+    return _passes(check_vk, vk)
 
 
 def verifies(vk, message, signature):
     """Whether an acceptable key has signed the message."""
-    r, s = signature[:32], signature[32:]
-    if len(signature) != SIGNATURE_LEN or int.from_bytes(s, "little") >= ELL:  # SUITE-13
-        return False
-    if _integer(r) >= P or _integer(r) in SMALL_ORDER:  # SUITE-14, SUITE-15
-        return False
-    try:
-        Ed25519PublicKey.from_public_bytes(vk).verify(signature, message)  # SUITE-16
-    except (InvalidSignature, ValueError):
-        return False
-    return True
+    return _passes(check_signature, vk, message, signature)
 
 
 class SigningKey:
@@ -120,18 +144,18 @@ def _low_order(u):
 
 def check_ek(ek):
     if len(ek) != EK_LEN:
-        raise Refused("ek: length")  # SUITE-18
+        raise Refused("key-length")  # SUITE-18
     for i in range(0, 1152, 3):
         a, b, c = ek[i:i + 3]
         if a | (b & 15) << 8 >= Q or b >> 4 | c << 4 >= Q:
-            raise Refused("ek: modulus")  # SUITE-19
+            raise Refused("key-modulus")  # SUITE-19
     if _low_order(ek[1184:]):
-        raise Refused("ek: low order")  # SUITE-20
+        raise Refused("key-order")  # SUITE-20
 
 
 def check_ct(ct):
     if len(ct) != CT_LEN or _low_order(ct[1088:]):
-        raise Refused("ct: low order")  # SUITE-21
+        raise Refused("ciphertext-order")  # SUITE-21
 
 
 def _shared(ss_m, ss_x, ct_x, pk_x):
@@ -139,10 +163,10 @@ def _shared(ss_m, ss_x, ct_x, pk_x):
 
 
 class KemKey:
-    """A key pair from a random seed (SUITE-17)."""
+    """A key pair from a seed, a random one but for vectors (SUITE-17)."""
 
-    def __init__(self):
-        expanded = hashlib.shake_256(os.urandom(32)).digest(96)
+    def __init__(self, seed=None):
+        expanded = hashlib.shake_256(seed or os.urandom(32)).digest(96)
         self._m = MLKEM768PrivateKey.from_seed_bytes(expanded[:64])
         self._x = X25519PrivateKey.from_private_bytes(expanded[64:])
         self._pk_x = self._x.public_key().public_bytes_raw()
