@@ -1,6 +1,6 @@
 //! The vectors of the chapters: put to any program, a line a vector, and judged by what it answers.
 //!
-//! A program is asked with [`protocol`]; [`run`] starts it and keeps what was finished, [`judge`]
+//! A program is asked with [`protocol`]; [`run`] starts it, keeps what was finished and
 //! compares, [`answer`] is the reference's own program; [`export`] hands them to strangers.
 
 pub mod answer;
