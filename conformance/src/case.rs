@@ -33,6 +33,8 @@ pub enum Need {
     Receipts,
     /// A client that moves connections and changes keys.
     Move,
+    /// A client that gives standbys, takes them, and repeats an exchange.
+    Standby,
 }
 
 impl Need {
@@ -50,6 +52,7 @@ impl Need {
             Self::Address => "address",
             Self::Receipts => "receipts",
             Self::Move => "move",
+            Self::Standby => "standby",
         }
     }
 }

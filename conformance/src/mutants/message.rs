@@ -21,4 +21,8 @@ pub const MUTANTS: &[Mutant] = &[
     kills!("MESSAGE-26", "message/proof"),
     kills!("MESSAGE-32", "message/no-receipt-of-reading"),
     kills!("MESSAGE-34", "message/fork-told-once"),
+    kills!("MESSAGE-35", "message/again-shown-once"),
+    kills!("MESSAGE-35/again", "message/again-shown-once"),
+    kills!("MESSAGE-36", "message/again-names-the-first"),
+    kills!("MESSAGE-36/latest", "message/again-names-the-first"),
 ];

@@ -68,6 +68,7 @@ impl Scene {
             scanned: false,
             name: "Bob".to_owned(),
             servers: Vec::new(),
+            contact: Bytes::new(),
         });
         let told = self.tell(kind).await?.map_err(|refused| refused.stop("Accepted"))?;
         match told {

@@ -5,6 +5,7 @@ mod folder;
 mod judge;
 mod meet;
 pub mod pair;
+mod renew;
 pub mod run;
 mod talk;
 pub(crate) mod talker;
@@ -36,6 +37,7 @@ use folder::Folder;
 pub(crate) use judge::judge_wire;
 pub use judge::tag_of;
 pub use meet::mode;
+pub use renew::card_of;
 pub use talk::text_of;
 
 /// How long a case waits for what a client owes it.
@@ -366,6 +368,11 @@ impl Scene {
         let text = format!("canary {}", hex::encode(bytes));
         self.canaries.push(text.clone().into_bytes());
         text
+    }
+
+    /// Bytes that stand on no server in clear.
+    pub fn keep_secret(&mut self, bytes: &[u8]) {
+        self.canaries.push(bytes.to_vec());
     }
 
     /// Puts a line into the trace.

@@ -7,6 +7,7 @@ mod folder;
 mod handle;
 mod listen;
 mod once;
+mod renew;
 mod serve;
 mod show;
 
@@ -105,7 +106,7 @@ fn options(clock: &Clock) -> Options {
 /// What the client says of itself.
 #[must_use]
 pub fn ready() -> ClientReady {
-    let capabilities = ["clock", "folder", "attested", "address", "receipts", "move"];
+    let capabilities = ["clock", "folder", "attested", "address", "receipts", "move", "standby"];
     ClientReady {
         implementation: "edgewise-client".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -193,14 +194,9 @@ impl Driver {
             Kind::GetSafetyNumber(asked) => self.safety(contact(&asked.contact)?).await,
             Kind::GetHistory(asked) => self.history(contact(&asked.contact)?).await,
             Kind::GetBlame(asked) => self.blame(contact(&asked.contact)?).await,
-            Kind::RepeatExchange(asked) => {
-                let invite = Invite {
-                    contact: Some(contact(&asked.contact)?),
-                    servers: self.servers_of(contact(&asked.contact)?).await?,
-                    ..Invite::default()
-                };
-                self.hand_on(invite, !asked.shown).await
-            }
+            Kind::RepeatExchange(asked) => self.repeat(&asked).await,
+            Kind::Renew(asked) => self.renew(&asked).await,
+            Kind::MarkCompared(asked) => self.compare(&asked).await,
             Kind::MoveConnection(asked) => {
                 let server = address(&asked.server)?;
                 let place = u8::try_from(asked.place)
@@ -313,10 +309,16 @@ impl Driver {
 
     async fn accept(&mut self, asked: wire::AcceptInvitation) -> Answer {
         self.call(&asked.name).await?;
-        let accept = Accept { scanned: asked.scanned, ..Accept::default() };
+        let again = match &asked.contact {
+            known if known.is_empty() => None,
+            known => Some(contact(known)?),
+        };
+        let accept = Accept { scanned: asked.scanned, contact: again, ..Accept::default() };
         let accepted = self.messenger.accept(self.profile, &asked.card, accept).await;
         let id = accepted.map_err(|error| refused(&error))?;
-        self.joining.insert(id);
+        if again.is_none() {
+            self.joining.insert(id);
+        }
         Ok(ok::Kind::Accepted(wire::Accepted { contact: contact_handle(id) }))
     }
 
@@ -352,16 +354,6 @@ impl Driver {
         Ok(ok::Kind::Sent(wire::Sent { id: message_handle(at), number: 0 }))
     }
 
-    async fn safety(&mut self, contact: ContactId) -> Answer {
-        let number = self.messenger.safety_number(contact).await;
-        let number = number
-            .map_err(|error| refused(&error))?
-            .ok_or_else(|| reject(RejectReason::State, "there is no session yet"))?;
-        let steps = number.steps.into_iter();
-        let steps = steps.map(|(step, number)| wire::SafetyStep { step, number }).collect();
-        Ok(ok::Kind::SafetyNumber(wire::SafetyNumber { number: number.number, steps }))
-    }
-
     async fn history(&mut self, contact: ContactId) -> Answer {
         let page = self.messenger.history(contact, None, HISTORY_MAX).await;
         let page = page.map_err(|error| refused(&error))?;
@@ -378,12 +370,6 @@ impl Driver {
             stray: it.stray,
         });
         Ok(ok::Kind::Blamed(wire::Blamed { servers: servers.collect() }))
-    }
-
-    async fn servers_of(&self, contact: ContactId) -> Result<Vec<Address>, Refused> {
-        let view = self.messenger.contact(contact).await.map_err(|error| refused(&error))?;
-        let received = view.connections.iter().filter(|it| it.direction == Direction::Received);
-        Ok(received.map(|it| it.server.clone()).collect())
     }
 
     async fn next(&mut self, wait: Duration) -> Answer {
@@ -438,7 +424,10 @@ impl Driver {
                 self.waiting
                     .push_back(Told::AddressRequest(wire::AddressRequest { request, greeting }));
             }
-            Event::Renewed(_) => {}
+            Event::Renewed(contact) => {
+                let contact = contact_handle(contact);
+                self.waiting.push_back(Told::Renewed(wire::Renewed { contact }));
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! Cases of the chapter message.
 
+pub mod again;
 pub mod chain;
 pub mod hello;
 pub mod pieces;
@@ -8,4 +9,5 @@ pub mod types;
 use crate::case::Case;
 
 /// The tables, in the order of the chapter.
-pub const TABLES: &[&[Case]] = &[pieces::CASES, chain::CASES, hello::CASES, types::CASES];
+pub const TABLES: &[&[Case]] =
+    &[pieces::CASES, chain::CASES, hello::CASES, types::CASES, again::CASES];

@@ -162,7 +162,8 @@ impl Own {
                 let number = person.and_then(Person::safety_number);
                 let number = number
                     .ok_or_else(|| reject(driver::RejectReason::State, "nothing to compare yet"))?;
-                Ok(ok::Kind::SafetyNumber(driver::SafetyNumber { number, steps: Vec::new() }))
+                let safety = driver::SafetyNumber { number, ..driver::SafetyNumber::default() };
+                Ok(ok::Kind::SafetyNumber(safety))
             }
             Kind::GetHistory(asked) => {
                 let entries = self.contact(&asked.contact)?.entries.clone();

@@ -194,6 +194,40 @@ impl Person {
         }
     }
 
+    /// The text of the card in the next standby; what else is said is passed over.
+    ///
+    /// # Errors
+    /// [`Stop::Fail`] where none comes within a time.
+    pub async fn standby(&mut self) -> Result<String, Stop> {
+        let standby = self.standby_within(2 * PATIENCE).await?;
+        standby.ok_or_else(|| Stop::fail("a standby", "none"))
+    }
+
+    /// The same, or nothing within a time.
+    ///
+    /// # Errors
+    /// [`Stop::Fail`] where something comes that does not open.
+    pub async fn standby_within(&mut self, within: Duration) -> Result<Option<String>, Stop> {
+        let end = Instant::now() + within;
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            let Some(heard) = self.listen(left).await? else { return Ok(None) };
+            let events = match heard {
+                Heard::Cell { events, .. } => events,
+                Heard::Bad(why) => return Err(Stop::fail("a standby", why)),
+                _ => continue,
+            };
+            for event in events {
+                if let Event::Message(message) = event
+                    && let Ok(Content::Standby(card)) = message.content
+                {
+                    let text = String::from_utf8(card);
+                    return text.map(Some).map_err(|_| Stop::fail("the text of a card", "bytes"));
+                }
+            }
+        }
+    }
+
     /// The next message, which is this text.
     ///
     /// # Errors

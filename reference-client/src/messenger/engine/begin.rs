@@ -148,6 +148,7 @@ impl Turn<'_, '_> {
         // A card that was shown, and nothing else, was taken by somebody in the room.
         let verified = if stored.given == Given::Shown { Verified::Shown } else { Verified::No };
         let shown = self.tx.contact(contact)?.ok_or_else(|| self.damaged("contact"))?;
+        let verified = if mutant!(INVITATION_60, "as-inviter") { shown.verified } else { verified };
         self.tx.set_contact(contact, &Contact { verified, ..shown })?;
         let lanes: BTreeMap<_, _> = offer.lanes().collect();
         let mut receiver = offer.receiver;

@@ -3,6 +3,7 @@
 use edgewise_spec::client::{RecipientEvent, RecipientState, SenderEvent, SenderState, Stopped};
 
 use edgewise_spec::error::Reject;
+use edgewise_spec::mutant;
 
 use super::net::{Heard, Order};
 use super::turn::{Result, Turn, Use};
@@ -80,7 +81,9 @@ impl Turn<'_, '_> {
         }
         self.tx.remove_session(id)?;
         // INVITATION-57: the standbys were passed in it.
-        self.void_standbys(talk.contact)?;
+        if !mutant!(INVITATION_57) {
+            self.void_standbys(talk.contact)?;
+        }
         let text = "Somebody else has claimed a connection that was made for this session alone: \
                     others can read it. It has been ended; invite this contact again, in another \
                     way.";

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use edgewise_spec::constants::STANDBY_TURN_HOURS;
 use edgewise_spec::message::{Broadcast, Content, Direction as Way};
+use edgewise_spec::mutant;
 use edgewise_spec::session::Mode;
 use edgewise_spec::time::Now;
 
@@ -123,7 +124,8 @@ impl Turn<'_, '_> {
         let Some(talk) = self.state.talks.get(&id) else { return Ok(()) };
         let (contact, first) = (talk.contact, talk.own == Way::FromClaimer);
         let Some(lost) = self.state.lost_at(talk) else { return Ok(()) };
-        let turn = if first { 0 } else { u64::from(STANDBY_TURN_HOURS) * 3_600 };
+        let at_once = first || mutant!(INVITATION_55);
+        let turn = if at_once { 0 } else { u64::from(STANDBY_TURN_HOURS) * 3_600 };
         let believed = self.state.awake.plus_seconds(PATIENCE_SECONDS);
         let waits = self.state.standbys.get(&contact);
         let waits = waits.is_some_and(|it| it.held.is_some() && it.renewing.is_none());
@@ -202,8 +204,10 @@ impl Turn<'_, '_> {
         let Some(renewing) = standby.and_then(|standby| standby.renewing) else { return Ok(true) };
         if let Some(talk) = self.state.talks.get(&renewing.session)
             && renewing.first
+            && !mutant!(INVITATION_56)
         {
-            let turn = u64::from(STANDBY_TURN_HOURS) * 3_600;
+            let hours = if mutant!(INVITATION_56, "short") { 1 } else { STANDBY_TURN_HOURS };
+            let turn = u64::from(hours) * 3_600;
             return Ok(self.now >= talk.since.plus_seconds(turn));
         }
         self.drop_join(renewing.session)?;
@@ -248,15 +252,20 @@ impl Turn<'_, '_> {
         }
         self.void_standbys(contact)?;
         self.with_standby(contact, |standby| standby.down.clear())?;
-        // INVITATION-60
-        self.notice(
-            contact,
-            "A new session with this contact has taken the place of the one before. Its safety \
-             number is another one: compare it again.",
-        )?;
-        self.tell(Event::Renewed(contact));
+        if !mutant!(INVITATION_60) {
+            // INVITATION-60
+            self.notice(
+                contact,
+                "A new session with this contact has taken the place of the one before. Its \
+                 safety number is another one: compare it again.",
+            )?;
+            self.tell(Event::Renewed(contact));
+        }
         if others.iter().any(|(_, source)| *source) {
             self.open_broadcast_again(id)?;
+        }
+        if mutant!(INVITATION_61) {
+            return Ok(());
         }
         outbox.into_iter().try_for_each(|position| self.say_again(id, position))
     }
@@ -268,6 +277,9 @@ impl Turn<'_, '_> {
         let waiting = talk.queue.iter().map(|queued| queued.position);
         let outbox = kept.chain(waiting).collect();
         for connection in talk.connections() {
+            if mutant!(INVITATION_58) {
+                continue;
+            }
             let down =
                 self.state.standbys.get(&talk.contact).and_then(|it| it.down.get(&connection));
             // There is nobody to be told Delete.
@@ -298,11 +310,16 @@ impl Turn<'_, '_> {
         let Some(message) = self.tx.message(contact, position)? else { return Ok(()) };
         let record = Record::from_versioned(&message.content);
         let Some(Record::Said(mut said)) = record else { return Ok(()) };
-        if message.delivery >= Delivery::Delivered || said.deleted || said.hidden {
+        let received =
+            message.delivery >= Delivery::Delivered && !mutant!(INVITATION_61, "received");
+        if received || said.deleted || said.hidden {
             return Ok(());
         }
         let decoded = Content::decode(Mode::Deniable, said.header.kind, &said.content);
         let (of, hash, content) = match decoded {
+            Ok(Content::Again { content, .. }) if mutant!(MESSAGE_36, "latest") => {
+                (said.header.id, said.hash, *content)
+            }
             Ok(Content::Again { id, hash, content }) => (id, hash, *content),
             Ok(content) if content.can_be_repeated() => (said.header.id, said.hash, content),
             _ => return Ok(()),
@@ -312,6 +329,7 @@ impl Turn<'_, '_> {
             (Content::Reply { to, .. }, Some(text)) => Content::Reply { to, text },
             (content, _) => content,
         };
+        let hash = if mutant!(MESSAGE_36) { said.header.previous } else { hash };
         let again = Content::Again { id: of, hash, content: Box::new(content.clone()) };
         match self.say_in(id, &again) {
             // With its name it may be too long: rather shown twice than not at all.
@@ -336,6 +354,9 @@ impl Turn<'_, '_> {
         let (number, hash) = again;
         let before = self.state.standbys.get(&contact).map_or(&[][..], |it| &it.before[..]);
         for session in before.iter().map(|before| before.session) {
+            if mutant!(MESSAGE_35) {
+                break;
+            }
             for fork in [None, Some(hash)] {
                 let row = row_id(session, Direction::Received, number, fork);
                 if self.said(contact, &row)?.is_some_and(|(_, said)| said.hash == *hash) {
@@ -346,7 +367,7 @@ impl Turn<'_, '_> {
         let mut row = vec![0xfe];
         row.extend_from_slice(hash);
         if self.tx.message_of(contact, &row)?.is_some() {
-            return Ok(true);
+            return Ok(!mutant!(MESSAGE_35, "again"));
         }
         let mark = SaidRecord { content: Vec::new(), hidden: true, ..said.clone() };
         let message = Message {
@@ -364,7 +385,9 @@ impl Turn<'_, '_> {
     /// A session begins by the user's claim: how its contact was met is known from its card.
     pub(super) fn begins_anew(&mut self, contact: ContactId, scanned: bool) -> Result<()> {
         let mut stored = self.tx.contact(contact)?.ok_or_else(|| self.damaged("contact"))?;
-        stored.verified = if scanned { Verified::Shown } else { Verified::No };
+        if !mutant!(INVITATION_60, "as-claimer") {
+            stored.verified = if scanned { Verified::Shown } else { Verified::No };
+        }
         Ok(self.tx.set_contact(contact, &stored)?)
     }
 }

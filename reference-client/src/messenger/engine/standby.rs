@@ -8,6 +8,8 @@ use edgewise_spec::constants::{
 use edgewise_spec::invitation::{Card, CardKind};
 use edgewise_spec::link::Address;
 use edgewise_spec::message::{Content, Direction};
+use edgewise_spec::mutant;
+use edgewise_spec::session::Mode;
 use edgewise_spec::suite::VerifyingKey;
 use edgewise_spec::time::Now;
 use rand_core::Rng as _;
@@ -87,7 +89,8 @@ impl Down {
     /// When it is lost.
     pub(super) fn lost_at(self) -> Now {
         let days = u64::from(RESTORE_GRACE_DAYS) * 86_400;
-        self.since.plus_seconds(if self.for_good { 0 } else { days })
+        let at_once = self.for_good || mutant!(INVITATION_54);
+        self.since.plus_seconds(if at_once { 0 } else { days })
     }
 }
 
@@ -224,7 +227,8 @@ impl Turn<'_, '_> {
         let standby = self.state.standbys.entry(contact).or_default();
         let newest = standby.given.last();
         let newest = newest.and_then(|given| self.state.offers.get(&given.invitation));
-        let fresh = newest.is_some_and(|offer| offer.bundle.not_after() > renewed);
+        let fresh = newest
+            .is_some_and(|offer| offer.bundle.not_after() > renewed || mutant!(INVITATION_51));
         let made = newest.is_some_and(|offer| offer.is_ready());
         let first = standby.given.is_empty();
         if standby.renewing.is_some() || fresh || first && !standby.is_due(since, self.now) {
@@ -257,6 +261,7 @@ impl Turn<'_, '_> {
     fn make_standby(&mut self, id: SessionId) -> Result<()> {
         let Some(talk) = self.state.talks.get(&id) else { return Ok(()) };
         let (contact, profile, mode) = (talk.contact, talk.profile, talk.session.mode());
+        let mode = if mutant!(INVITATION_49) { Mode::Deniable } else { mode };
         let servers = self.standby_servers(talk)?;
         let invite = Invite {
             mode,
@@ -266,9 +271,15 @@ impl Turn<'_, '_> {
             ..Invite::default()
         };
         let invitation = self.add_offer(profile, &invite, None)?;
-        self.with_standby(contact, |standby| {
+        let before = self.with_standby(contact, |standby| {
+            let before = standby.given.last().copied();
             standby.given.push(Given { invitation, said: false });
-        })
+            before
+        })?;
+        match before {
+            Some(before) if mutant!(INVITATION_52) => self.abandon_offer(before.invitation),
+            _ => Ok(()),
+        }
     }
 
     /// As many as the session has: first those that it does not use, and of them those that are
@@ -316,7 +327,14 @@ impl Turn<'_, '_> {
         let Some(id) = self.talk_of(contact).map(|talk| talk.id).filter(|_| ready) else {
             return Ok(());
         };
-        let card = self.card(given.invitation, true)?.into_bytes();
+        let mut said = given.invitation;
+        if mutant!(INVITATION_49, "shared") {
+            let all = self.state.standbys.values().flat_map(|standby| &standby.given);
+            let ready = all
+                .filter(|it| self.state.offers.get(&it.invitation).is_some_and(|it| it.is_ready()));
+            said = ready.map(|it| it.invitation).min_by_key(|id| id.number()).unwrap_or(said);
+        }
+        let card = self.card(said, true)?.into_bytes();
         self.say_in(id, &Content::Standby(card))?;
         self.with_standby(contact, |standby| {
             if let Some(last) = standby.given.last_mut() {
@@ -331,12 +349,17 @@ impl Turn<'_, '_> {
         let contact = talk.contact;
         let text = core::str::from_utf8(card).unwrap_or_default();
         match Card::parse(text).ok().filter(|card| card.kind() == CardKind::Sent) {
-            Some(card) => self.with_standby(contact, |standby| standby.held = Some(card)),
+            Some(card) => self.with_standby(contact, |standby| {
+                if !mutant!(INVITATION_50) || standby.held.is_none() {
+                    standby.held = Some(card);
+                }
+            })?,
             None => {
                 let text = "The contact's program is broken: its standby invitation is none.";
-                self.notice(contact, text)
+                self.notice(contact, text)?;
             }
         }
+        if mutant!(INVITATION_54, "at-once") { self.renew(contact) } else { Ok(()) }
     }
 
     /// The contact has begun its session by a standby of the user's own.
@@ -351,7 +374,9 @@ impl Turn<'_, '_> {
         contact: ContactId,
         why: AbandonReason,
     ) -> Result<()> {
-        let retry = Some(self.now.plus_seconds(RETRY_SECONDS));
+        let never = why == AbandonReason::Conflict && mutant!(INVITATION_51, "abandoned");
+        let seconds = if never { u64::MAX / 2_000 } else { RETRY_SECONDS };
+        let retry = Some(self.now.plus_seconds(seconds));
         self.with_standby(contact, |standby| {
             standby.given.retain(|given| given.invitation != id);
             standby.due = retry;
@@ -371,9 +396,15 @@ impl Turn<'_, '_> {
             return Ok(());
         }
         let given = self.with_standby(contact, |standby| {
-            (standby.held, standby.due) = (None, None);
+            if !mutant!(INVITATION_59, "held") {
+                standby.held = None;
+            }
+            standby.due = None;
             std::mem::take(&mut standby.given)
         })?;
+        if mutant!(INVITATION_59, "given") {
+            return Ok(());
+        }
         given.into_iter().try_for_each(|given| self.abandon_offer(given.invitation))
     }
 
