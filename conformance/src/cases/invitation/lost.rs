@@ -46,6 +46,8 @@ const DAY: u64 = 24 * HOUR;
 /// More than a client takes between two looks at its connections, and than it waits for servers
 /// after a time in which it was not asked.
 const LOOK: u64 = 660;
+/// More than a client takes until it asks again what was not answered in time.
+const AGAIN: u64 = 90;
 /// Between two moves of the clock, so that the client has looked.
 const LOOKS: Duration = Duration::from_millis(60);
 
@@ -87,9 +89,18 @@ async fn until_claimed(scene: &mut Scene, card: &Card) -> Verdict {
 }
 
 /// Who waits behind a standby that was claimed hears the hello, answers, and is talked with.
-async fn stands(scene: &Scene, contact: &Bytes, next: &mut Person) -> Verdict {
+async fn stands(scene: &mut Scene, contact: &Bytes, next: &mut Person) -> Verdict {
     next.relink().await?;
-    next.meet().await?;
+    let end = Instant::now() + PATIENCE;
+    while next.is_mute() {
+        if Instant::now() >= end {
+            return Err(Stop::fail("a hello (SESSION-36)", "none"));
+        }
+        if next.listen(QUIET).await?.is_none() {
+            // The clock may have gone on while the client waited for what it asked: it asks again.
+            scene.advance(AGAIN).await?;
+        }
+    }
     next.answer().await?;
     scene.renewed(contact).await?;
     next.say_text("here I am").await?;

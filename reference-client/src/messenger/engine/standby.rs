@@ -329,10 +329,8 @@ impl Turn<'_, '_> {
         };
         let mut said = given.invitation;
         if mutant!(INVITATION_49, "shared") {
-            let all = self.state.standbys.values().flat_map(|standby| &standby.given);
-            let ready = all
-                .filter(|it| self.state.offers.get(&it.invitation).is_some_and(|it| it.is_ready()));
-            said = ready.map(|it| it.invitation).min_by_key(|id| id.number()).unwrap_or(said);
+            let mut all = self.state.standbys.values().flat_map(|standby| &standby.given);
+            said = all.find(|given| given.said).map_or(said, |given| given.invitation);
         }
         let card = self.card(said, true)?.into_bytes();
         self.say_in(id, &Content::Standby(card))?;
