@@ -9,7 +9,7 @@ mod junit;
 mod markdown;
 pub mod tree;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use edgewise_spec::constants::SPEC_REVISION;
 use serde::{Deserialize, Serialize};
@@ -225,9 +225,14 @@ impl Report {
         chapters
     }
 
-    /// What was judged, in a line: `edgewise-server 0.1.0, edgewise-client 0.1.0`.
+    /// What was judged, in a line: `edgewise-server 0.1.0, edgewise-client 0.1.0`; of a matrix, the
+    /// clients that it names.
     #[must_use]
     pub fn judged(&self) -> String {
+        if self.targets.is_empty() {
+            let names: BTreeSet<&str> = self.matrix.iter().map(|it| it.inviter.as_str()).collect();
+            return names.into_iter().collect::<Vec<_>>().join(", ");
+        }
         self.targets.iter().map(TargetReport::name).collect::<Vec<_>>().join(", ")
     }
 
@@ -389,6 +394,15 @@ mod tests {
             };
             assert_eq!(names(schema.pointer(pointer).unwrap()), names(value), "{pointer}");
         }
+    }
+
+    #[test]
+    fn a_matrix_names_the_clients_that_it_judged() {
+        let mut report = report();
+        report.targets.clear();
+        let pair = report.matrix[0].clone();
+        report.matrix.push(PairReport { inviter: "b".into(), claimer: "a".into(), ..pair });
+        assert_eq!(report.judged(), "a, b");
     }
 
     #[test]
