@@ -23,6 +23,9 @@ pub(super) struct VectorsOptions {
     /// Vectors whose name fits, as `suite/verify/*`. May be repeated.
     #[arg(long = "vector", value_name = "GLOB")]
     vectors_like: Vec<String>,
+    /// Vectors that have to be answered: to call them unsupported is a failure. May be repeated.
+    #[arg(long, value_name = "GLOB")]
+    require: Vec<String>,
     /// Seconds within which the program has to answer.
     #[arg(long, value_name = "N", default_value_t = OUTCOME_WITHIN.as_secs())]
     answer_seconds: u64,
@@ -54,10 +57,16 @@ pub(super) async fn vectors(options: &VectorsOptions) -> Result<Exit, Usage> {
     }
     let all = vectors::all().map_err(|fault| Usage(fault.to_string()))?;
     let names: Vec<&str> = all.iter().map(|vector| vector.name.as_str()).collect();
+    let required = if options.require.is_empty() {
+        Vec::new()
+    } else {
+        select::select(&options.require, &names).map_err(Usage)?
+    };
     let names = select::select(&options.vectors_like, &names).map_err(Usage)?;
     let wanted = all.iter().filter(|vector| names.contains(&vector.name.as_str())).cloned();
     let plan = Plan {
         vectors: wanted.collect(),
+        required: required.into_iter().map(str::to_owned).collect(),
         command: options.exec.clone(),
         within: Duration::from_secs(options.answer_seconds),
         traces: options.trace,
@@ -92,6 +101,9 @@ fn rerun(options: &VectorsOptions) -> String {
     if let Some(command) = &options.exec {
         let text = command.to_string_lossy().replace('\'', "'\\''");
         rerun.push_str(&format!(" --exec '{text}'"));
+    }
+    for glob in &options.require {
+        rerun.push_str(&format!(" --require '{glob}'"));
     }
     if options.answer_seconds != OUTCOME_WITHIN.as_secs() {
         rerun.push_str(&format!(" --answer-seconds {}", options.answer_seconds));

@@ -29,6 +29,8 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 pub struct Plan {
     /// The vectors, in the order of the report.
     pub vectors: Vec<Vector>,
+    /// Names of those that have to be answered: to say that they are unsupported is a failure.
+    pub required: Vec<String>,
     /// The program; none is the reference's own.
     pub command: Option<OsString>,
     /// How long an answer may take.
@@ -113,6 +115,10 @@ fn plain(vector: &Vector) -> CaseReport {
 
 fn settle(case: &mut CaseReport, plan: &Plan, vector: &Vector, answer: Result<Answer, Fault>) {
     let finding = match answer {
+        Ok(Answer::Unsupported(why)) if plan.required.contains(&vector.name) => {
+            case.outcome = Outcome::Fail;
+            Some(("an answer: it is required".to_owned(), format!("unsupported: {why:?}")))
+        }
         Ok(answer) => {
             let judged = judge(vector, &answer);
             case.outcome = judged.outcome;

@@ -158,6 +158,25 @@ fn one_answer_to_everything_is_no_conformance() {
     assert_eq!(told.count("pass") + told.count("fail"), 0);
 }
 
+#[test]
+fn what_is_required_is_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    let never_lp = behind(
+        r#"sed -uE 's/.*"id":([0-9]+),"output":\{"encoded".*/{"id":\1,"unsupported":"later"}/'"#,
+    );
+    let args = ["--exec", &never_lp, "--vector", "suite/hash/*", "--vector", "suite/lp/*"];
+    let told = vectors(folder.path(), &args);
+    assert_eq!((told.exit, told.count("unsupported")), (Some(0), 3), "{}", told.text);
+    let told = vectors(folder.path(), &[&args[..], &["--require", "suite/hash/*"]].concat());
+    assert_eq!(told.exit, Some(0), "{}", told.text);
+    let told = vectors(folder.path(), &[&args[..], &["--require", "suite/lp/l*"]].concat());
+    assert_eq!((told.exit, told.count("fail")), (Some(1), 2), "{}", told.text);
+    let case = told.case("suite/lp/link");
+    assert!(case["actual"].as_str().unwrap().contains("later"), "{case}");
+    assert!(case["rerun"].as_str().unwrap().contains("--require 'suite/lp/l*'"), "{case}");
+    assert_eq!(told.case("suite/lp/empty")["outcome"], "unsupported");
+}
+
 /// The program is started anew behind each fault, and each of them goes wrong at its fourth line.
 fn faulty(fault: &str, outcome: &str, words: &[&str]) -> Told {
     let read = "n=0; while read -r line; do n=$((n+1)); if [ $n = 4 ]; then";
