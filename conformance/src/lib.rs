@@ -14,6 +14,8 @@ pub mod model;
 pub mod mutants;
 pub mod outcome;
 pub mod peer;
+pub mod preflight;
+pub mod profiles;
 pub mod program;
 pub mod property;
 pub mod report;

@@ -9,6 +9,7 @@ use tokio::task::{JoinError, JoinSet};
 use crate::case::{Case, Place, Profile, Run};
 use crate::outcome::Outcome;
 use crate::peer::Trace;
+use crate::preflight::{self, Preflight};
 use crate::report::{CaseReport, TargetReport};
 use crate::target::{Server, Source, StartFault, Variant};
 use crate::trial::{Settings, Trial};
@@ -42,6 +43,8 @@ pub struct Plan {
     pub jobs: usize,
     /// How often a case that measures time is tried before it fails.
     pub tries: usize,
+    /// Whether the server is first to prove that it says what it cannot do.
+    pub preflight: bool,
     /// Whether a pass keeps its trace too.
     pub traces: bool,
     /// The command that runs a case again, up to the case's id.
@@ -69,8 +72,14 @@ pub struct Ran {
 
 /// Runs a plan to its end.
 pub async fn run(plan: &Plan, progress: &mut (dyn Progress + Send)) -> Ran {
-    let mut run =
-        Running { plan, progress, results: BTreeMap::new(), extra: Vec::new(), seen: None };
+    let mut run = Running {
+        plan,
+        progress,
+        results: BTreeMap::new(),
+        extra: Vec::new(),
+        seen: None,
+        gone: "the implementation was gone",
+    };
     run.all().await;
     run.finish()
 }
@@ -81,10 +90,20 @@ struct Running<'a> {
     results: BTreeMap<usize, CaseReport>,
     extra: Vec<CaseReport>,
     seen: Option<TargetReport>,
+    /// Why cases were not run, if there are such.
+    gone: &'static str,
 }
 
 impl Running<'_> {
     async fn all(&mut self) {
+        let mut first = None;
+        if self.plan.preflight {
+            let Some(server) = self.start().await else { return };
+            if !self.preflight(&server).await {
+                return;
+            }
+            first = Some(server);
+        }
         let many = self.plan.source.many();
         let (mut pool, mut later) = (VecDeque::new(), Vec::new());
         for (index, case) in self.plan.cases.iter().enumerate() {
@@ -102,7 +121,13 @@ impl Running<'_> {
         });
         let mut restarts = 0;
         while !pool.is_empty() && restarts <= RESTARTS_MAX {
-            let Some(server) = self.start().await else { return };
+            let server = match first.take() {
+                Some(server) => server,
+                None => {
+                    let Some(server) = self.start().await else { return };
+                    server
+                }
+            };
             let suspects = self.pool(&mut pool, &server).await;
             self.judge_stray(&server);
             drop(server);
@@ -117,11 +142,38 @@ impl Running<'_> {
                 self.alone(index, 1).await;
             }
         }
+        drop(first);
         for index in later {
             let quiet = self.case(index).is_some_and(|case| case.place == Place::Quiet);
             let tries = if quiet { self.plan.tries } else { 1 };
             self.alone(index, tries).await;
         }
+    }
+
+    /// Has the server prove what it has to; false where no case would say anything about it.
+    async fn preflight(&mut self, server: &Server) -> bool {
+        let trace = Trace::default();
+        let flight = tokio::select! {
+            finding = overdue(&trace) => {
+                let mut flight = Preflight::default();
+                let finding = (finding.expected, finding.actual);
+                flight.fault("unsupported", Profile::Core, Outcome::Timeout, finding);
+                flight
+            }
+            flight = preflight::of_server(&server.target, &trace) => flight,
+        };
+        for mut fault in flight.faults {
+            fault.trace = Some(trace.lines());
+            self.progress.finished(&fault);
+            self.extra.push(fault);
+        }
+        if let Some(seen) = &mut self.seen {
+            seen.preflight = flight.proved;
+        }
+        if flight.stranger {
+            self.gone = "the server is of another revision";
+        }
+        !flight.stranger
     }
 
     fn case(&self, index: usize) -> Option<&'static Case> {
@@ -225,7 +277,7 @@ impl Running<'_> {
         let mut cases = self.extra;
         for (index, case) in self.plan.cases.iter().enumerate() {
             cases.push(self.results.remove(&index).unwrap_or_else(|| CaseReport {
-                note: Some("the implementation was gone".to_owned()),
+                note: Some(self.gone.to_owned()),
                 ..CaseReport::plain(case.id, case.requirements(), Outcome::Notrun)
             }));
         }

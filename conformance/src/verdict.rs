@@ -55,6 +55,20 @@ impl Stop {
         Self::Unreachable(why.into())
     }
 
+    /// What is wrong, in words.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match self {
+            Self::Fail(found) | Self::Warn(found) => {
+                format!("expected {}, actual {}", found.expected, found.actual)
+            }
+            Self::Info(why)
+            | Self::Unsupported(why)
+            | Self::Unreachable(why)
+            | Self::Harness(why) => why.clone(),
+        }
+    }
+
     /// The suite is at fault.
     pub fn harness(why: impl Into<String>) -> Self {
         Self::Harness(why.into())

@@ -4,8 +4,10 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use edgewise_proto::conformance::v1::command::Kind;
-use edgewise_proto::conformance::v1::{ClientReady, ClientStart, Info, Outcome, Reset, ok};
-use tokio::process::Command;
+use edgewise_proto::conformance::v1::{
+    ClientReady, ClientStart, Command, Info, Outcome, Reset, ok,
+};
+use tokio::process;
 
 use super::attach::Attached;
 use super::child::Program;
@@ -94,7 +96,7 @@ impl ClientSource {
                 let (first, rest) = words
                     .split_first()
                     .ok_or_else(|| Fault::Driver("an empty command".to_owned()))?;
-                let mut command = Command::new(first);
+                let mut command = process::Command::new(first);
                 command.args(rest);
                 let mut program = Program::spawn(command).map_err(Fault::Driver)?;
                 let ready = program.exchange(&start, *within).await;
@@ -118,7 +120,18 @@ impl Client {
     /// [`Fault`] of the driver.
     pub async fn tell(&mut self, kind: Kind) -> Result<Told, Fault> {
         let within = patience(&kind, self.within);
-        let order = command(kind);
+        self.order(command(kind), within).await
+    }
+
+    /// Asks for something that no revision has: to every protobuf library, a Command without a kind.
+    ///
+    /// # Errors
+    /// [`Fault`] of the driver.
+    pub async fn tell_strange(&mut self) -> Result<Told, Fault> {
+        self.order(Command { kind: None }, self.within).await
+    }
+
+    async fn order(&mut self, order: Command, within: Duration) -> Result<Told, Fault> {
         // Only what goes wrong is told, so that only then it is put into words.
         let asked = order.clone();
         let outcome: Result<Outcome, Fault> = match &mut self.hold {

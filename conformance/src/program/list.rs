@@ -6,6 +6,7 @@ use super::Usage;
 use crate::case::{Case, Place};
 use crate::cases;
 use crate::outcome::Exit;
+use crate::profiles::Lists;
 
 #[derive(Serialize)]
 struct Line {
@@ -14,10 +15,11 @@ struct Line {
     requirements: Vec<String>,
     needs: Vec<String>,
     place: &'static str,
+    scored: bool,
 }
 
 impl Line {
-    fn of(case: &Case) -> Self {
+    fn of(case: &Case, lists: &Lists) -> Self {
         let place = match case.place {
             Place::Shared => "shared",
             Place::Long => "long",
@@ -26,13 +28,15 @@ impl Line {
         };
         let needs = case.needs.iter().map(|need| need.name().to_owned()).collect();
         let requirements = case.requirements();
-        Self { id: case.id, profile: case.profile().name(), requirements, needs, place }
+        let (profile, scored) = (case.profile().name(), lists.scores(case.id));
+        Self { id: case.id, profile, requirements, needs, place, scored }
     }
 }
 
 /// Prints the cases.
 pub(super) fn list(json: bool) -> Result<Exit, Usage> {
-    let lines: Vec<Line> = cases::all().map(Line::of).collect();
+    let lists = Lists::checked_in().map_err(Usage)?;
+    let lines: Vec<Line> = cases::all().map(|case| Line::of(case, &lists)).collect();
     if json {
         let text =
             serde_json::to_string_pretty(&lines).map_err(|error| Usage(error.to_string()))?;
@@ -46,7 +50,9 @@ pub(super) fn list(json: bool) -> Result<Exit, Usage> {
         } else {
             format!("  needs {}", line.needs.join(", "))
         };
-        anstream::println!("{:<width$}  {}{needs}", line.id, line.requirements.join(", "));
+        let unscored = if line.scored { "" } else { "  unscored" };
+        let clauses = line.requirements.join(", ");
+        anstream::println!("{:<width$}  {clauses}{needs}{unscored}", line.id);
     }
     anstream::println!("{} cases", lines.len());
     Ok(Exit::Conformant)

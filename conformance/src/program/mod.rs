@@ -4,6 +4,7 @@ mod book;
 mod explain;
 mod implementations;
 mod list;
+mod lists;
 mod matrix;
 mod progress;
 mod prove;
@@ -55,6 +56,16 @@ enum Command {
         /// How.
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
+    },
+    /// Write what each profile scores: a list of its cases.
+    #[command(hide = true)]
+    Lists {
+        /// The folder of the lists.
+        #[arg(default_value = "conformance/profiles")]
+        folder: PathBuf,
+        /// The revision is released: what comes later is unscored.
+        #[arg(long)]
+        freeze: bool,
     },
     /// Show a clause with its cases and mutants, or a case with its clauses.
     Explain {
@@ -174,6 +185,9 @@ struct RunOptions {
     /// Cases whose id fits; `*` stands for anything. May be repeated.
     #[arg(long = "case", value_name = "GLOB")]
     cases_like: Vec<String>,
+    /// A folder of lists of what is scored, instead of those of this suite.
+    #[arg(long, value_name = "FOLDER", hide = true)]
+    lists: Option<PathBuf>,
     /// From which all randomness of the suite comes.
     #[arg(long)]
     seed: Option<u64>,
@@ -282,6 +296,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Usage> {
             run::run(run::Judged::client(&options)?, &options.options).await
         }
         Some(Command::List { format }) => list::list(format == Format::Json),
+        Some(Command::Lists { folder, freeze }) => lists::lists(&folder, freeze),
         Some(Command::Explain { what }) => explain::explain(&what),
         Some(Command::Replay { file, own, server }) => run::replay(&file, own, &server).await,
         Some(Command::Report { file, options }) => report::report(&file, &options),

@@ -156,12 +156,21 @@ fn settings() -> Arc<Settings> {
 
 fn plan(cases: Vec<&'static Case>, source: Source, jobs: usize) -> Plan {
     let rerun = format!("edgewise-conformance --seed {SEED}");
-    Plan { cases, source, settings: settings(), jobs, tries: 1, traces: false, rerun }
+    Plan {
+        cases,
+        source,
+        settings: settings(),
+        jobs,
+        tries: 1,
+        preflight: false,
+        traces: false,
+        rerun,
+    }
 }
 
 fn client_plan(cases: Vec<&'static Case>, source: ClientSource, jobs: usize) -> ClientPlan {
     let rerun = format!("edgewise-conformance client --seed {SEED}");
-    ClientPlan { cases, source, settings: settings(), jobs, traces: false, rerun }
+    ClientPlan { cases, source, settings: settings(), jobs, preflight: false, traces: false, rerun }
 }
 
 /// Whether there are cases that prove nothing, told one by one.

@@ -10,8 +10,9 @@ use super::progress::Bar;
 use super::{ClientOptions, RunOptions, ServerOptions, Usage, jobs, select};
 use crate::case::{Case, Profile};
 use crate::driver::{ClientSource, OUTCOME_WITHIN, REFERENCE, own};
-use crate::expectations::Expectations;
+use crate::expectations::{Expectations, UNEXPLAINED};
 use crate::outcome::Exit;
+use crate::profiles::Lists;
 use crate::report::{Report, format, tree};
 use crate::runner::{self, Plan};
 use crate::scene::{self, run::ClientPlan};
@@ -114,7 +115,11 @@ async fn carry_out(
     replay: Option<Arc<serde_json::Value>>,
 ) -> Result<Exit, Usage> {
     let rerun = format!("{} --seed {seed}", judged.rerun);
-    let expected = options.expectations.as_deref().map(read_expectations).transpose()?;
+    let expected = options.expectations.as_deref();
+    let expected = expected.map(|path| read_expectations(path, options.fix)).transpose()?;
+    let lists = options.lists.as_deref().map_or_else(Lists::checked_in, Lists::read);
+    let lists = lists.map_err(Usage)?;
+    let clauses = clauses::all().map_err(|error| Usage(error.to_string()))?;
     let settings = Settings { seed, cases: options.cases, replay, repro: PathBuf::from(REPRO) };
     let settings = Arc::new(settings);
     let begin = Instant::now();
@@ -131,6 +136,7 @@ async fn carry_out(
             settings: Arc::clone(&settings),
             jobs: jobs(options.jobs),
             tries: runner::QUIET_TRIES,
+            preflight: true,
             traces: options.trace,
             rerun: rerun.clone(),
         };
@@ -144,6 +150,7 @@ async fn carry_out(
             source,
             settings,
             jobs: jobs(options.jobs),
+            preflight: true,
             traces: options.trace,
             rerun,
         };
@@ -152,40 +159,60 @@ async fn carry_out(
     bar.clear();
     let (targets, cases) =
         rans.into_iter().map(|ran| (ran.target, ran.cases)).unzip::<_, _, Vec<_>, Vec<_>>();
-    let clauses = clauses::all().map_err(|error| Usage(error.to_string()))?;
-    let mut report = Report::new(targets, seed, cases.concat(), &clauses);
+    let mut cases = cases.concat();
+    lists.score(&mut cases);
+    let mut report = Report::new(targets, seed, cases, &clauses);
     report.duration_ms = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
-    if let Some(expected) = expected {
-        expect(&expected, options, &mut report)?;
-    }
-    finish(options, report)
+    // What was seen is shown and written, whatever becomes of the file of expectations.
+    let expected = expected.map_or(Ok(()), |expected| expect(expected, options, &mut report));
+    let exit = finish(options, report)?;
+    expected.map(|()| exit)
 }
 
-fn expect(expected: &Expectations, options: &RunOptions, report: &mut Report) -> Result<(), Usage> {
-    let known: Vec<&str> = cases::all().map(|case| case.id).collect();
+fn expect(
+    mut expected: Expectations,
+    options: &RunOptions,
+    report: &mut Report,
+) -> Result<(), Usage> {
+    let mut written = Ok(());
     if let (true, Some(path)) = (options.fix, &options.expectations) {
-        let fixed = expected.fixed(&report.cases);
-        fixed.write(path).map_err(|error| Usage(format!("{}: {error}", path.display())))?;
-        report.stale = fixed.apply(&mut report.cases, &known);
-    } else {
-        report.stale = expected.apply(&mut report.cases, &known);
+        let fault = |error: &dyn std::fmt::Display| Usage(format!("{}: {error}", path.display()));
+        let text = expected.fixed(&report.cases, &known(), options.strict);
+        let text = text.map_err(|error| fault(&error))?;
+        expected = Expectations::parse(&text, &known()).map_err(|error| fault(&error))?;
+        written = format::replace(path, &text).map_err(|error| fault(&error));
+        if written.is_ok() {
+            let (entries, open) = (expected.entries.len(), expected.unexplained());
+            let path = path.display();
+            anstream::eprintln!("{path}: {entries} expectations, {open} {UNEXPLAINED}");
+        }
     }
-    Ok(())
+    report.stale = expected.apply(&mut report.cases);
+    written
+}
+
+/// The cases that an expectation may name.
+fn known() -> Vec<&'static str> {
+    cases::all().map(|case| case.id).collect()
 }
 
 /// Shows the report, and writes it as whatever is asked for; what is shown stands before a disk is asked.
 fn finish(options: &RunOptions, mut report: Report) -> Result<Exit, Usage> {
     report.judge(options.strict);
     anstream::print!("{}", tree::draw(&report, options.trace));
-    if !report.cases.iter().any(|case| case.outcome.ran()) {
-        anstream::eprintln!("edgewise-conformance: no case was run");
+    if !report.cases.iter().any(|case| case.scored && case.outcome.ran()) {
+        anstream::eprintln!("edgewise-conformance: no case that counts was run");
     }
     format::write(&report, &options.report).map_err(Usage)?;
     Ok(report.verdict)
 }
 
-fn read_expectations(path: &Path) -> Result<Expectations, Usage> {
-    Expectations::read(path).map_err(|error| Usage(format!("{}: {error}", path.display())))
+fn read_expectations(path: &Path, fix: bool) -> Result<Expectations, Usage> {
+    let read = Expectations::read(path, &known(), fix);
+    read.map_err(|faults| {
+        let told = faults.0.iter().map(|fault| format!("{}: {fault}", path.display()));
+        Usage(told.collect::<Vec<_>>().join("\n"))
+    })
 }
 
 /// Where the server comes from, and the command that says so.

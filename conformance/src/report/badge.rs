@@ -24,9 +24,9 @@ pub(super) fn render(report: &Report) -> io::Result<String> {
     let (message, color) = match report.verdict {
         Exit::Conformant => ("conformant".to_owned(), "brightgreen"),
         Exit::Nonconformant => {
-            let outcomes = report.cases.iter().map(|case| case.outcome);
-            let against = outcomes.filter(|outcome| outcome.is_against(false)).count();
-            (format!("{against} of {} against", report.cases.len()), "red")
+            let scored = report.cases.iter().filter(|case| case.scored);
+            let against = scored.clone().filter(|case| case.outcome.is_against(false)).count();
+            (format!("{against} of {} against", scored.count()), "red")
         }
         Exit::Harness => ("not judged".to_owned(), "lightgrey"),
         Exit::Stale => ("stale expectations".to_owned(), "orange"),
@@ -65,6 +65,11 @@ mod tests {
         );
         let bad = badge(&[Outcome::Pass, Outcome::Fail, Outcome::Timeout]);
         assert_eq!((&bad["message"], &bad["color"]), (&"2 of 3 against".into(), &"red".into()));
+        let mut later = CaseReport::plain("frame/x", Vec::new(), Outcome::Fail);
+        let failed = later.clone();
+        later.scored = false;
+        let report = Report::new(Vec::new(), 1, vec![failed, later], &[]);
+        assert!(render(&report).unwrap().contains("1 of 1 against"));
         assert_eq!(badge(&[])["message"], "not judged");
         assert_eq!(badge(&[Outcome::HarnessError, Outcome::Fail])["isError"], true);
     }

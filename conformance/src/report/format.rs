@@ -106,7 +106,7 @@ pub fn read(path: &Path) -> io::Result<Report> {
 
 /// Writes a file whole or not at all: what was there before stays until all is on the disk.
 /// Something that is no file, a terminal or a pipe, is written to as it is.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, text: &str) -> io::Result<()> {
     if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
         return fs::write(path, text);
     }

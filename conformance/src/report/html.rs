@@ -66,7 +66,10 @@ pub(super) fn render(report: &Report) -> io::Result<String> {
 fn chapters(report: &Report) -> Vec<Chapter<'_>> {
     let chapter = |(word, cases): (_, Vec<_>)| Chapter {
         word,
-        passed: cases.iter().filter(|case: &&&CaseReport| case.outcome == Outcome::Pass).count(),
+        passed: cases
+            .iter()
+            .filter(|case: &&&CaseReport| case.standing() == Outcome::Pass.name())
+            .count(),
         cases: cases.into_iter().map(|case| row(report, case)).collect(),
     };
     report.chapters().into_iter().map(chapter).collect()
@@ -111,7 +114,7 @@ fn servers(report: &Report) -> Vec<Server<'_>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::TargetReport;
+    use crate::report::{StaleReport, TargetReport};
 
     fn failed() -> CaseReport {
         CaseReport {
@@ -119,6 +122,7 @@ mod tests {
             actual: Some("\"nothing\" & more".into()),
             trace: Some(vec!["1 → Send <handle>".into()]),
             rerun: Some("edgewise-conformance --case frame/x".into()),
+            link: Some("https://example.org/issues/12".into()),
             ..CaseReport::plain("frame/x", vec!["FRAME-1".into()], Outcome::Fail)
         }
     }
@@ -138,22 +142,34 @@ mod tests {
     fn a_page_has_all_that_is_known_and_nothing_from_outside_becomes_markup() {
         let target = TargetReport {
             profile: "core".into(),
+            preflight: vec!["it says <no>".into()],
             implementation: "<img src=x>".into(),
             ..TargetReport::default()
         };
         let clauses = crate::clauses::read("frame", "**FRAME-1** (server; wire) It MUST be so.");
-        let mut report = Report::new(vec![target], 3, vec![failed()], &clauses.unwrap());
-        report.stale.push("frame/old: <gone>".into());
+        let mut later = CaseReport::plain("frame/z", Vec::new(), Outcome::Crash);
+        later.scored = false;
+        let mut report = Report::new(vec![target], 3, vec![failed(), later], &clauses.unwrap());
+        report.stale.push(StaleReport {
+            entry: "frame/old".into(),
+            line: 7,
+            cases: vec!["frame/old".into()],
+            why: "<gone>".into(),
+        });
         report.matrix = vec![pair("one", Outcome::Pass), pair("two", Outcome::Fail)];
         let page = render(&report).unwrap();
         for told in [
             "It MUST be so.",
             "1 → Send &#60;handle&#62;",
             "edgewise-conformance --case frame/x",
-            "frame/old: &#60;gone&#62;",
+            "line 7, frame/old: &#60;gone&#62;",
+            "https://example.org/issues/12",
             "said &#60;b&#62;",
             "&#60;img src=x&#62;",
             "not conformant",
+            "data-outcome=\"unscored\"",
+            "1 unscored</label>",
+            "proved first: it says &#60;no&#62;",
         ] {
             assert!(page.contains(told), "no {told:?} in\n{page}");
         }

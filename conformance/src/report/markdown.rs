@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{CaseReport, Report};
+use super::{CaseReport, Report, UNSCORED};
 use crate::outcome::Outcome;
 
 /// Lines of a trace that a summary shows; the JSON report has them all.
@@ -10,8 +10,11 @@ const TRACE_LINES: usize = 40;
 
 pub(super) fn render(report: &Report) -> String {
     let mut text = String::new();
-    let counts: Vec<String> =
+    let mut counts: Vec<String> =
         report.counts().iter().map(|(one, count)| format!("{count} {}", one.name())).collect();
+    if report.unscored() > 0 {
+        counts.push(format!("{} {UNSCORED}", report.unscored()));
+    }
     let _ = writeln!(text, "## Edgewise conformance: {}\n", report.verdict.words());
     let _ = writeln!(
         text,
@@ -23,22 +26,27 @@ pub(super) fn render(report: &Report) -> String {
         counts.join(", "),
         std::time::Duration::from_millis(report.duration_ms).as_secs_f32(),
     );
+    for target in report.targets.iter().filter(|target| !target.preflight.is_empty()) {
+        let _ =
+            writeln!(text, "{}: {}\n", plain(&target.name()), plain(&target.preflight.join(", ")));
+    }
     if !report.cases.is_empty() {
         text.push_str("| chapter | pass | other | of |\n|---|---:|---|---:|\n");
     }
     for (word, cases) in report.chapters() {
-        let passed = cases.iter().filter(|case| case.outcome == Outcome::Pass).count();
-        let others: Vec<String> = Outcome::ALL
-            .into_iter()
-            .filter(|outcome| *outcome != Outcome::Pass)
-            .map(|outcome| (outcome, cases.iter().filter(|case| case.outcome == outcome).count()))
+        let standing = |name| cases.iter().filter(|case| case.standing() == name).count();
+        let passed = standing(Outcome::Pass.name());
+        let names = Outcome::ALL.map(Outcome::name).into_iter().chain([UNSCORED]);
+        let others: Vec<String> = names
+            .filter(|name| *name != Outcome::Pass.name())
+            .map(|name| (name, standing(name)))
             .filter(|(_, count)| *count > 0)
-            .map(|(outcome, count)| format!("{count} {}", outcome.name()))
+            .map(|(name, count)| format!("{count} {name}"))
             .collect();
         let _ = writeln!(text, "| {word} | {passed} | {} | {} |", others.join(", "), cases.len());
     }
     for stale in &report.stale {
-        let _ = writeln!(text, "\n**stale expectation** {}", plain(stale));
+        let _ = writeln!(text, "\n**stale expectation** {}", plain(&stale.to_string()));
     }
     matrix(&mut text, report);
     let telling =
@@ -70,8 +78,9 @@ fn matrix(text: &mut String, report: &Report) {
 fn details(text: &mut String, report: &Report, case: &CaseReport) {
     let _ = writeln!(
         text,
-        "\n<details><summary><b>{}</b> {} ({})</summary>\n",
+        "\n<details><summary><b>{}{}</b> {} ({})</summary>\n",
         case.outcome.name(),
+        if case.scored { "" } else { ", unscored" },
         plain(&case.id),
         case.requirements.join(", ")
     );
@@ -85,9 +94,12 @@ fn details(text: &mut String, report: &Report, case: &CaseReport) {
         }
     }
     let mut lines = Vec::new();
-    for (name, value) in
-        [("expected", &case.expected), ("actual", &case.actual), ("note", &case.note)]
-    {
+    for (name, value) in [
+        ("expected", &case.expected),
+        ("actual", &case.actual),
+        ("note", &case.note),
+        ("link", &case.link),
+    ] {
         if let Some(value) = value {
             lines.push(format!("{name:<9} {value}"));
         }
@@ -130,31 +142,46 @@ fn plain(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::TargetReport;
+    use crate::report::{StaleReport, TargetReport};
 
     #[test]
     fn a_summary_tells_what_failed_and_takes_no_markup_from_outside() {
-        let target =
-            TargetReport { implementation: "<script>|*x*".into(), ..TargetReport::default() };
+        let target = TargetReport {
+            implementation: "<script>|*x*".into(),
+            preflight: vec!["it says no".into()],
+            ..TargetReport::default()
+        };
         let failed = CaseReport {
             expected: Some("a ``` fence".into()),
             actual: Some("none".into()),
             trace: Some((0..TRACE_LINES + 2).map(|n| format!("line {n}.")).collect()),
             rerun: Some("run me".into()),
+            link: Some("https://example.org/issues/12".into()),
             ..CaseReport::plain("frame/x", vec!["FRAME-1".into()], Outcome::Fail)
         };
+        let later =
+            CaseReport { scored: false, ..CaseReport::plain("frame/w", vec![], Outcome::Crash) };
         let passed = CaseReport::plain("frame/y", Vec::new(), Outcome::Pass);
         let clauses = crate::clauses::read("frame", "**FRAME-1** (server; wire) It MUST be so.");
-        let text = render(&Report::new(vec![target], 3, vec![failed, passed], &clauses.unwrap()));
+        let mut report =
+            Report::new(vec![target], 3, vec![failed, passed, later], &clauses.unwrap());
+        let (entry, why) = ("frame/z".to_owned(), "it *passes*".to_owned());
+        report.stale.push(StaleReport { line: 7, cases: vec![entry.clone()], entry, why });
+        let text = render(&report);
         for told in [
             "not conformant",
             "&lt;script>\\|\\*x\\*",
-            "| frame | 1 | 1 fail | 2 |",
+            "| frame | 1 | 1 fail, 1 unscored | 3 |",
+            "1 pass, 1 fail, 1 unscored in",
+            "<b>crash, unscored</b> frame/w",
             "> **FRAME-1** (server; wire) It MUST be so.",
             "\n````text\n",
             "… 2 lines before",
             "line 2.",
             "run me",
+            ": it says no\n",
+            "link      https://example.org/issues/12",
+            "**stale expectation** line 7, frame/z: it \\*passes\\*",
         ] {
             assert!(text.contains(told), "no {told:?} in\n{text}");
         }

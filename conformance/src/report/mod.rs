@@ -10,6 +10,7 @@ mod markdown;
 pub mod tree;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use edgewise_spec::constants::SPEC_REVISION;
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,9 @@ pub use format::{Format, Wanted};
 
 /// Version of the JSON: it rises when a reader of the old one could misread the new one.
 pub const REPORT_VERSION: u32 = 1;
+
+/// What a case is whose outcome does not count.
+pub const UNSCORED: &str = "unscored";
 
 /// Everything that is known of one run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,12 +46,13 @@ pub struct Report {
     pub seed: u64,
     /// How long the whole run took.
     pub duration_ms: u64,
-    /// How many cases, or pairs of a matrix, had each outcome; every outcome is named.
+    /// How many cases, or pairs of a matrix, had each outcome, and how many cases were unscored; all
+    /// are named.
     pub summary: BTreeMap<String, u32>,
     /// One entry a case, in the order of the chapters.
     pub cases: Vec<CaseReport>,
     /// Expectations that no longer hold.
-    pub stale: Vec<String>,
+    pub stale: Vec<StaleReport>,
     /// The clauses that the cases judge, by id.
     pub clauses: BTreeMap<String, ClauseReport>,
     /// Who talked with whom; empty unless a matrix was asked for.
@@ -70,6 +75,8 @@ pub struct TargetReport {
     pub version: String,
     /// What it declares beyond the profile.
     pub capabilities: Vec<String>,
+    /// What it proved before its cases were run; what it did not is a case of its own.
+    pub preflight: Vec<String>,
 }
 
 impl TargetReport {
@@ -80,6 +87,32 @@ impl TargetReport {
             return self.place.clone();
         }
         format!("{} {}", self.implementation, self.version).trim_end().to_owned()
+    }
+}
+
+/// An expectation that no longer holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StaleReport {
+    /// The case or wildcard of the entry.
+    pub entry: String,
+    /// Where it begins in the file, from 1.
+    pub line: usize,
+    /// The cases that it is stale about.
+    pub cases: Vec<String>,
+    /// Why.
+    pub why: String,
+}
+
+impl fmt::Display for StaleReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}, {}", self.line, self.entry)?;
+        if let [case] = &self.cases[..]
+            && *case != self.entry
+        {
+            write!(f, " ({case})")?;
+        }
+        write!(f, ": {}", self.why)
     }
 }
 
@@ -125,6 +158,8 @@ pub struct CaseReport {
     pub profile: String,
     /// What became of it.
     pub outcome: Outcome,
+    /// Whether its outcome counts: not if it came after the revision was frozen.
+    pub scored: bool,
     /// The clauses that it judges.
     pub requirements: Vec<String>,
     /// How long it took.
@@ -141,9 +176,12 @@ pub struct CaseReport {
     /// The command that runs this case again; not for a pass.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub rerun: Option<String>,
-    /// What else is to be said.
+    /// What else is to be said: of an expected failure, why it is expected.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub note: Option<String>,
+    /// Where an expected failure is discussed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub link: Option<String>,
 }
 
 impl CaseReport {
@@ -154,6 +192,7 @@ impl CaseReport {
             id: id.to_owned(),
             profile: Profile::Core.name().to_owned(),
             outcome,
+            scored: true,
             requirements,
             duration_ms: 0,
             expected: None,
@@ -161,6 +200,7 @@ impl CaseReport {
             trace: None,
             rerun: None,
             note: None,
+            link: None,
         }
     }
 }
@@ -199,15 +239,21 @@ impl Report {
         report
     }
 
-    /// Counts the outcomes again and draws the verdict from them.
+    /// Counts the outcomes again and draws the verdict from them. What a stale expectation is about
+    /// is told by that, and is not against the implementation twice.
     pub fn judge(&mut self, strict: bool) {
-        let cases = self.cases.iter().map(|case| case.outcome);
+        let stale: BTreeSet<&String> = self.stale.iter().flat_map(|entry| &entry.cases).collect();
         let pairs = self.matrix.iter().map(|pair| pair.outcome);
-        let outcomes: Vec<Outcome> = cases.chain(pairs).collect();
+        let scored = self.cases.iter().filter(|case| case.scored);
+        let cases = scored.clone().map(|case| case.outcome);
+        let unscored = u32::try_from(self.cases.len() - scored.clone().count()).unwrap_or(u32::MAX);
         self.summary = Outcome::ALL.iter().map(|outcome| (outcome.name().to_owned(), 0)).collect();
-        for outcome in &outcomes {
+        for outcome in cases.chain(pairs.clone()) {
             *self.summary.entry(outcome.name().to_owned()).or_default() += 1;
         }
+        self.summary.insert(UNSCORED.to_owned(), unscored);
+        let judged = scored.filter(|case| !stale.contains(&case.id));
+        let outcomes: Vec<_> = judged.map(|case| case.outcome).chain(pairs).collect();
         self.verdict = Exit::of(&outcomes, strict, !self.stale.is_empty());
     }
 
@@ -236,6 +282,12 @@ impl Report {
         self.targets.iter().map(TargetReport::name).collect::<Vec<_>>().join(", ")
     }
 
+    /// How many cases did not count.
+    #[must_use]
+    pub fn unscored(&self) -> u32 {
+        self.summary.get(UNSCORED).copied().unwrap_or_default()
+    }
+
     /// How many cases had each outcome, without those that none had: `3 pass, 1 fail`.
     #[must_use]
     pub fn counts(&self) -> Vec<(Outcome, u32)> {
@@ -250,6 +302,12 @@ impl Report {
 }
 
 impl CaseReport {
+    /// The name of its outcome, or that it does not count.
+    #[must_use]
+    pub const fn standing(&self) -> &'static str {
+        if self.scored { self.outcome.name() } else { UNSCORED }
+    }
+
     /// The chapter it belongs to.
     #[must_use]
     pub fn word(&self) -> &str {
@@ -292,6 +350,7 @@ mod tests {
                         "array" => value.is_array(),
                         "string" => value.is_string(),
                         "integer" => value.is_u64(),
+                        "boolean" => value.is_boolean(),
                         other => return Err(format!("{at}: type {other}")),
                     };
                     fits.then_some(()).ok_or_else(fault)?;
@@ -337,6 +396,7 @@ mod tests {
             trace: Some(vec!["c".into()]),
             rerun: Some("d".into()),
             note: Some("e".into()),
+            link: Some("https://example.org".into()),
             ..CaseReport::plain("frame/x", vec!["FRAME-1".into()], Outcome::Fail)
         };
         let cases = Outcome::ALL.map(|outcome| CaseReport::plain("a/b", Vec::new(), outcome));
@@ -344,6 +404,12 @@ mod tests {
         let target = TargetReport { kind: "embedded".into(), ..TargetReport::default() };
         let clauses = crate::clauses::read("frame", "**FRAME-1** (server; wire) It MUST be so.");
         let mut report = Report::new(vec![target], 1, cases, &clauses.unwrap());
+        report.stale.push(StaleReport {
+            entry: "frame/*".into(),
+            line: 3,
+            cases: vec!["frame/y".into()],
+            why: "it passes".into(),
+        });
         report.matrix.push(PairReport {
             server: "s".into(),
             inviter: "a".into(),
@@ -384,6 +450,7 @@ mod tests {
             ("/$defs/clause/properties", &value["clauses"]["FRAME-1"]),
             ("/$defs/pair/properties", &value["matrix"][0]),
             ("/$defs/case/properties", case),
+            ("/$defs/stale/properties", &value["stale"][0]),
             ("/$defs/summary/properties", &value["summary"]),
         ];
         for (pointer, value) in pairs {
@@ -403,6 +470,21 @@ mod tests {
         let pair = report.matrix[0].clone();
         report.matrix.push(PairReport { inviter: "b".into(), claimer: "a".into(), ..pair });
         assert_eq!(report.judged(), "a, b");
+    }
+
+    #[test]
+    fn what_is_unscored_changes_neither_verdict_nor_counts() {
+        let plain =
+            |outcome, scored| CaseReport { scored, ..CaseReport::plain("a/b", vec![], outcome) };
+        for outcome in Outcome::ALL {
+            let cases = vec![plain(Outcome::Pass, true), plain(outcome, false)];
+            let report = Report::new(Vec::new(), 1, cases, &[]);
+            assert_eq!(report.verdict, Exit::Conformant, "{outcome:?}");
+            assert_eq!(report.counts(), [(Outcome::Pass, 1)]);
+            assert_eq!(report.unscored(), 1);
+        }
+        let alone = Report::new(Vec::new(), 1, vec![plain(Outcome::Pass, false)], &[]);
+        assert_eq!(alone.verdict, Exit::Harness, "nothing that counts was run");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{CaseReport, ClauseReport, PairReport, Report};
+use super::{CaseReport, ClauseReport, PairReport, Report, UNSCORED};
 use crate::outcome::Outcome;
 
 const RED: &str = "\u{1b}[31m";
@@ -40,9 +40,14 @@ pub fn summary(report: &Report) -> String {
         .counts()
         .into_iter()
         .map(|(outcome, count)| format!("{}{count} {}{PLAIN}", colour(outcome), outcome.name()))
+        .chain((report.unscored() > 0).then(|| format!("{} {UNSCORED}", report.unscored())))
         .collect();
+    let mut proved = String::new();
+    for target in report.targets.iter().filter(|target| !target.preflight.is_empty()) {
+        let _ = write!(proved, "\n{DIM}{}: {}{PLAIN}", target.name(), target.preflight.join(", "));
+    }
     format!(
-        "\n{}, specification revision {}, suite {}, seed {}\n{} in {:.1} s\n",
+        "{proved}\n{}, specification revision {}, suite {}, seed {}\n{} in {:.1} s\n",
         report.judged(),
         report.spec_revision,
         report.suite_version,
@@ -72,9 +77,10 @@ fn draw_case(text: &mut String, report: &Report, case: &CaseReport, traces: bool
     };
     let colour = colour(outcome);
     let requirements = case.requirements.join(", ");
+    let unscored = if case.scored { "" } else { "  unscored: later than this revision" };
     let _ = writeln!(
         text,
-        "  {colour}{mark}{PLAIN} {}  {DIM}{requirements}  {} ms{PLAIN}",
+        "  {colour}{mark}{PLAIN} {}  {DIM}{requirements}  {} ms{unscored}{PLAIN}",
         case.id, case.duration_ms
     );
     let mut line = |name: &str, value: &str| {
@@ -89,6 +95,9 @@ fn draw_case(text: &mut String, report: &Report, case: &CaseReport, traces: bool
     }
     if let Some(note) = &case.note {
         line("note", note);
+    }
+    if let Some(link) = &case.link {
+        line("link", link);
     }
     if outcome.is_against(true) {
         for id in &case.requirements {
@@ -129,7 +138,7 @@ const fn colour(outcome: Outcome) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::TargetReport;
+    use crate::report::{StaleReport, TargetReport};
 
     #[test]
     fn a_failure_says_all_that_is_known() {
@@ -139,9 +148,15 @@ mod tests {
             actual: Some("nothing for 5 s".into()),
             trace: Some(vec!["1 → Send".into()]),
             rerun: Some("edgewise-conformance --case frame/x".into()),
+            link: Some("https://example.org/issues/12".into()),
             ..CaseReport::plain("frame/x", vec!["FRAME-1".into()], Outcome::Fail)
         };
-        let report = Report::new(vec![TargetReport::default()], 3, vec![case], &clauses.unwrap());
+        let target = TargetReport { preflight: vec!["it says no".into()], ..Default::default() };
+        let later =
+            CaseReport { scored: false, ..CaseReport::plain("frame/z", vec![], Outcome::Crash) };
+        let mut report = Report::new(vec![target], 3, vec![case, later], &clauses.unwrap());
+        let (entry, why) = ("frame/*".to_owned(), "it passes".to_owned());
+        report.stale.push(StaleReport { line: 7, cases: vec!["frame/y".into()], entry, why });
         let text = draw(&report, false);
         for part in [
             "✗",
@@ -153,6 +168,11 @@ mod tests {
             "edgewise-conformance --case frame/x",
             "1 fail",
             "seed 3",
+            "frame/z  \u{1b}[2m  0 ms  unscored",
+            ", 1 unscored",
+            "it says no",
+            "https://example.org/issues/12",
+            "line 7, frame/* (frame/y): it passes",
         ] {
             assert!(text.contains(part), "no {part:?} in\n{text}");
         }

@@ -6,6 +6,7 @@ mod judge;
 mod meet;
 pub mod pair;
 mod renew;
+mod preflight;
 pub mod run;
 mod talk;
 pub(crate) mod talker;

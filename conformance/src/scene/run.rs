@@ -7,6 +7,7 @@ use std::time::Instant;
 use tokio::task::JoinSet;
 
 use super::Scene;
+use super::preflight::of_client;
 use crate::case::{Case, Profile, Run};
 use crate::driver::{ClientSource, Fault, Ready};
 use crate::outcome::Outcome;
@@ -30,6 +31,8 @@ pub struct ClientPlan {
     pub settings: Arc<Settings>,
     /// How many cases run side by side.
     pub jobs: usize,
+    /// Whether the client is first to prove that it says what it cannot do.
+    pub preflight: bool,
     /// Whether a pass keeps its trace too.
     pub traces: bool,
     /// The command that runs a case again, up to the case's id.
@@ -43,7 +46,12 @@ pub async fn run(plan: &ClientPlan, progress: &mut (dyn Progress + Send)) -> Ran
         plan.cases.iter().copied().enumerate().collect();
     let mut running = JoinSet::new();
     let mut results = BTreeMap::new();
-    let mut seen: Option<Ready> = None;
+    let flown = if plan.preflight { of_client(&plan.source).await } else { None };
+    let (flight, mut seen) = flown.map(|(flight, ready)| (flight, Some(ready))).unwrap_or_default();
+    flight.faults.iter().for_each(|fault| progress.finished(fault));
+    if flight.stranger {
+        queue.clear();
+    }
     let mut faults = 0;
     loop {
         while running.len() < jobs
@@ -78,17 +86,20 @@ pub async fn run(plan: &ClientPlan, progress: &mut (dyn Progress + Send)) -> Ran
         implementation: ready.implementation,
         version: ready.version,
         capabilities: ready.capabilities,
+        preflight: flight.proved,
+    };
+    let why = if flight.stranger {
+        "the client is of another revision".to_owned()
+    } else {
+        format!("the driver was at fault {FAULTS_MAX} times, one behind another")
     };
     let missing = |case: &&'static Case| CaseReport {
-        note: Some(format!("the driver was at fault {FAULTS_MAX} times, one behind another")),
+        note: Some(why.clone()),
         ..plain(case, Outcome::Notrun)
     };
-    let cases = plan
-        .cases
-        .iter()
-        .enumerate()
-        .map(|(index, case)| results.remove(&index).unwrap_or_else(|| missing(case)))
-        .collect();
+    let ran = plan.cases.iter().enumerate();
+    let ran = ran.map(|(index, case)| results.remove(&index).unwrap_or_else(|| missing(case)));
+    let cases = flight.faults.into_iter().chain(ran).collect();
     Ran { target, cases }
 }
 
@@ -159,12 +170,16 @@ async fn carry_out(
 fn settle(verdict: Verdict, fault: Option<Fault>) -> (Outcome, Option<Finding>) {
     let Some(fault) = fault else { return judge(verdict) };
     let (expected, actual) = fault.finding();
-    let outcome = match fault {
+    (outcome_of(&fault), Some(Finding { expected, actual }))
+}
+
+/// What a fault of the driver is.
+pub(super) const fn outcome_of(fault: &Fault) -> Outcome {
+    match fault {
         Fault::Crash(_) => Outcome::Crash,
         Fault::Hang(..) => Outcome::Timeout,
         Fault::Stray(_) | Fault::Driver(_) => Outcome::HarnessError,
-    };
-    (outcome, Some(Finding { expected, actual }))
+    }
 }
 
 impl Scene {

@@ -62,15 +62,15 @@ fn nobody_at_the_address_is_told() {
     assert!(actual.contains("http://127.0.0.1:1"), "{actual}");
 }
 
-/// A driver that is sound when it is first started, and from then on in the middle of its answers
-/// does this.
-fn sound_once_then(folder: &Path, then: &str) -> String {
-    let mark = folder.join("started");
-    let mark = mark.display();
+/// A driver that is sound for the preflight and one case, and from then on in the middle of its
+/// answers does this.
+fn sound_twice_then(folder: &Path, then: &str) -> String {
+    let (mark, next) = (folder.join("started"), folder.join("again"));
+    let (mark, next) = (mark.display(), next.display());
     // Up to its first Outcome.
     let ready = 4 + edgewise_client::driver::ready().encoded_len();
     format!(
-        "if mkdir {mark} 2>/dev/null; then exec {PROGRAM} drive; fi; \
+        "if mkdir {mark} 2>/dev/null || mkdir {next} 2>/dev/null; then exec {PROGRAM} drive; fi; \
          echo 'a last word' >&2; {PROGRAM} drive | (dd bs=1 count={ready} status=none; {then})"
     )
 }
@@ -78,7 +78,7 @@ fn sound_once_then(folder: &Path, then: &str) -> String {
 /// Runs the few with a driver, one behind another: the first passes, and the others end like this.
 fn judged(then: &str, outcome: &str, told: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
-    let exec = sound_once_then(folder.path(), then);
+    let exec = sound_twice_then(folder.path(), then);
     let more = ["--jobs", "1", "--outcome-seconds", "2"];
     let begin = Instant::now();
     let (exit, report) = client(folder.path(), &[&["--exec", &exec][..], &FEW, &more].concat());

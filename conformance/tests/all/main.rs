@@ -8,9 +8,11 @@
 )]
 
 mod driver;
+mod expect;
 mod house;
 mod own;
 mod plug;
+mod preflight;
 mod run;
 mod talk;
 mod trace;

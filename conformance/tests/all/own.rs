@@ -9,11 +9,16 @@ use edgewise_conformance::driver::own::{self, Flaw};
 use edgewise_conformance::driver::{ClientSource, REFERENCE, Starter};
 use edgewise_conformance::outcome::Outcome;
 use edgewise_conformance::report::CaseReport;
+use edgewise_conformance::runner::Ran;
 use edgewise_conformance::scene::run::{ClientPlan, run};
 use edgewise_conformance::trial::Settings;
 
 /// What came of some cases with a client of this process.
 pub fn reports(starter: Starter, ids: &[&str]) -> Vec<CaseReport> {
+    ran(starter, ids, false).cases
+}
+
+fn ran(starter: Starter, ids: &[&str], preflight: bool) -> Ran {
     let repro = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("repro");
     let settings = Settings { seed: 7, cases: 8, replay: None, repro };
     let plan = ClientPlan {
@@ -21,13 +26,14 @@ pub fn reports(starter: Starter, ids: &[&str]) -> Vec<CaseReport> {
         source: ClientSource::Embedded(starter),
         settings: Arc::new(settings),
         jobs: 4,
+        preflight,
         traces: false,
         rerun: "edgewise-conformance client --own --seed 7".to_owned(),
     };
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let ran = runtime.block_on(run(&plan, &mut ()));
     runtime.shutdown_background();
-    ran.cases
+    ran
 }
 
 /// Each flaw, and the case that sees it.
@@ -60,6 +66,38 @@ fn the_reference_client_conforms() {
     }
     let emitted: Vec<&str> = reports.iter().map(|report| report.id.as_str()).collect();
     assert_eq!(emitted, ids);
+}
+
+/// What says that it can do everything says nothing by *unsupported*.
+#[test]
+fn a_client_says_what_it_cannot_do_before_it_is_judged() {
+    let honest = [(own::start::<{ Flaw::None as u8 }> as Starter, 2), (REFERENCE, 2)];
+    for (starter, proved) in honest {
+        let ran = ran(starter, &[], true);
+        assert_eq!(ran.cases, [], "{:#?}", ran.cases);
+        assert_eq!(ran.target.preflight.len(), proved, "{:?}", ran.target);
+    }
+    let ran = ran(own::start::<{ Flaw::Agrees as u8 }>, &["session/as-claimer"], true);
+    assert_eq!(ran.target.preflight, ["it is of revision 1"]);
+    let (last, faults) = ran.cases.split_last().unwrap();
+    assert_eq!(last.outcome, Outcome::Pass, "what can be judged is judged");
+    let told: Vec<_> = faults.iter().map(|it| it.expected.as_deref().unwrap()).collect();
+    assert_eq!(told.len(), 5, "{told:?}");
+    assert_eq!(told[0], "Unsupported for a Command of no kind that a revision has");
+    assert_eq!(told[1], "Unsupported for state, which is not declared");
+    for fault in faults {
+        assert_eq!((&fault.id[..], fault.outcome), ("preflight/unsupported", Outcome::Fail));
+    }
+}
+
+#[test]
+fn a_client_of_another_revision_is_judged_by_no_case() {
+    let ran = ran(own::start::<{ Flaw::Ahead as u8 }>, &["session/as-claimer"], true);
+    let told: Vec<_> = ran.cases.iter().map(|it| (&it.id[..], it.outcome)).collect();
+    let wanted = [("preflight/revision", Outcome::Fail), ("session/as-claimer", Outcome::Notrun)];
+    assert_eq!(told, wanted);
+    let note = ran.cases[1].note.as_deref();
+    assert_eq!(note, Some("the client is of another revision"));
 }
 
 #[test]

@@ -188,6 +188,37 @@ fn entries(file: &PathBuf) -> Vec<String> {
     cases.iter().map(|entry| entry["case"].as_str().unwrap().to_owned()).collect()
 }
 
+/// A case that came after its revision was frozen is run and told, and changes nothing.
+#[test]
+fn a_case_that_is_later_than_the_revision_is_unscored() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_runtime, running) = running(None);
+    let address = running.address.to_string();
+    // Its clock is said to move, and does not.
+    let args = ["--attach", &address, "--control", "--lists", "."];
+    let args = [&args[..], &FEW].concat();
+    let list = |cases: &str| {
+        let list = format!("# As of then.\nfrozen\n{cases}");
+        std::fs::write(folder.path().join("core-1.txt"), list).unwrap();
+        server(folder.path(), &args)
+    };
+    let told = list("connection/send\nlink/life-is-over\n");
+    assert_eq!(told.exit, Some(1), "{}", told.text);
+    assert_eq!(told.report["summary"]["unscored"], 2);
+    let told = list("connection/send\n");
+    assert_eq!(told.exit, Some(0), "{}", told.text);
+    assert_eq!(told.outcome("link/life-is-over"), "fail");
+    assert_eq!(told.case("link/life-is-over")["scored"], false);
+    assert_eq!(told.case("connection/send")["scored"], true);
+    assert_eq!(
+        (&told.report["summary"]["fail"], &told.report["summary"]["pass"]),
+        (&0.into(), &1.into())
+    );
+    assert!(told.text.contains("unscored: later than this revision"), "{}", told.text);
+    // Where nothing counts, nothing is proved.
+    assert_eq!(list("").exit, Some(2));
+}
+
 /// A command is rarely the program itself: what it started goes with it, also where the suite is
 /// told to end in the middle.
 #[test]

@@ -21,6 +21,7 @@ pub fn reports() -> Vec<CaseReport> {
         settings: Arc::new(settings),
         jobs: 8,
         tries: QUIET_TRIES,
+        preflight: true,
         traces: false,
         rerun: "edgewise-conformance --seed 7".to_owned(),
     };

@@ -111,6 +111,7 @@ pub fn ready() -> ClientReady {
         implementation: "edgewise-client".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         capabilities: capabilities.map(str::to_owned).to_vec(),
+        spec_revision: SPEC_REVISION,
     }
 }
 
@@ -159,7 +160,7 @@ impl Driver {
     pub async fn drive(&mut self, order: Command) -> Outcome {
         let answer = match order.kind {
             Some(kind) => self.act(kind).await,
-            None => Err(reject(RejectReason::Other, "a command of no known kind")),
+            None => Err(unsupported("a command of no known kind")),
         };
         let kind = match answer {
             Ok(kind) => outcome::Kind::Ok(wire::Ok { kind: Some(kind) }),

@@ -15,6 +15,7 @@ use edgewise_proto::conformance::v1::event::Kind as Event;
 use edgewise_proto::conformance::v1::{
     self as driver, ClientReady, ClientStart, Command, DriverError, Outcome, content, ok, outcome,
 };
+use edgewise_spec::constants::SPEC_REVISION;
 use edgewise_spec::message::{self, Content};
 use edgewise_spec::session::{Mode, Purpose};
 use edgewise_spec::suite::hash;
@@ -53,6 +54,10 @@ pub enum Flaw {
     ShowsAgain,
     /// It takes the oldest change of a message for the newest.
     EditsBackwards,
+    /// It says that everything is done, whatever it is asked for.
+    Agrees,
+    /// It says that it is of the next revision.
+    Ahead,
 }
 
 /// Starts the suite's own client, with the flaw of this number.
@@ -70,6 +75,8 @@ pub fn start<const FLAW: u8>(
         Flaw::Forgets,
         Flaw::ShowsAgain,
         Flaw::EditsBackwards,
+        Flaw::Agrees,
+        Flaw::Ahead,
     ];
     let flaw = flaws.into_iter().find(|flaw| *flaw as u8 == FLAW).unwrap_or(Flaw::None);
     Box::pin(async move {
@@ -82,7 +89,9 @@ pub fn start<const FLAW: u8>(
         let clock = SceneClock::default();
         let mut own = Own { kept, flaw, clock, folder: start.folder, waiting: Vec::new() };
         own.wake();
-        Ok((Box::new(own) as Box<dyn Embedded>, ready()))
+        let mut ready = ready();
+        ready.spec_revision += u32::from(flaw == Flaw::Ahead);
+        Ok((Box::new(own) as Box<dyn Embedded>, ready))
     })
 }
 
@@ -91,6 +100,7 @@ fn ready() -> ClientReady {
         implementation: "edgewise-conformance's own client".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         capabilities: ["clock", "folder", "attested"].map(str::to_owned).to_vec(),
+        spec_revision: SPEC_REVISION,
     }
 }
 
@@ -132,7 +142,8 @@ impl Embedded for Own {
         Box::pin(async move {
             let answer = match order.kind {
                 Some(kind) => self.act(kind).await,
-                None => Err(reject(driver::RejectReason::Other, "an empty command")),
+                None if self.flaw == Flaw::Agrees => Ok(ok::Kind::Done(driver::Done {})),
+                None => Err(unsupported(&"a command of no known kind")),
             };
             let kind = match answer {
                 Ok(kind) => outcome::Kind::Ok(driver::Ok { kind: Some(kind) }),
@@ -169,6 +180,7 @@ impl Own {
                 let entries = self.contact(&asked.contact)?.entries.clone();
                 Ok(ok::Kind::History(driver::History { entries }))
             }
+            _ if self.flaw == Flaw::Agrees => Ok(ok::Kind::Done(driver::Done {})),
             other => Err(unsupported(&other)),
         }
     }
