@@ -348,6 +348,7 @@ async fn attempt(plan: &Plan, case: &'static Case, server: &Server) -> CaseRepor
     if let Some(finding) = finding {
         report.expected = Some(finding.expected);
         report.actual = Some(finding.actual);
+        report.shrunk = trace.shrunk();
         report.rerun = Some(format!("{} --case {}", plan.rerun, case.id));
     }
     let telling = !matches!(outcome, Outcome::Pass | Outcome::Unsupported);

@@ -12,7 +12,7 @@ use tokio::process;
 use super::attach::Attached;
 use super::child::Program;
 use super::embedded::{self, Embedded, Starter};
-use super::{Fault, OUTCOME_WITHIN, Told, command, patience, told};
+use super::{Fault, OUTCOME_WITHIN, REFERENCE, Told, command, patience, told};
 use crate::case::Need;
 use crate::scene::cut;
 
@@ -65,6 +65,12 @@ impl std::fmt::Debug for Hold {
 }
 
 impl ClientSource {
+    /// Whether it is the reference inside this program.
+    #[must_use]
+    pub fn is_reference(&self) -> bool {
+        matches!(self, Self::Embedded(starter) if std::ptr::fn_addr_eq(*starter, REFERENCE))
+    }
+
     /// Whether each call of [`start`](Self::start) gives a client of its own.
     #[must_use]
     pub const fn many(&self) -> bool {

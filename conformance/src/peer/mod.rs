@@ -10,6 +10,7 @@ pub mod blocks;
 mod carrier;
 mod class;
 mod connection;
+pub mod contrary;
 pub mod hello;
 mod link;
 mod pair;

@@ -7,6 +7,7 @@ use std::time::Instant;
 use edgewise_proto::v1::Item;
 
 use super::show;
+use crate::report::ShrunkReport;
 
 /// Events kept from a case's beginning.
 const HEAD_MAX: usize = 64;
@@ -25,6 +26,7 @@ struct Events {
     dropped: u64,
     heard: u64,
     streams: u32,
+    shrunk: Option<ShrunkReport>,
 }
 
 #[derive(Debug)]
@@ -58,6 +60,7 @@ impl Default for Trace {
             dropped: 0,
             heard: 0,
             streams: 0,
+            shrunk: None,
         })))
     }
 }
@@ -91,6 +94,17 @@ impl Trace {
     #[must_use]
     pub fn heard(&self) -> u64 {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).heard
+    }
+
+    /// Keeps what the failure of a property was shrunk to.
+    pub fn keep(&self, shrunk: ShrunkReport) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).shrunk = Some(shrunk);
+    }
+
+    /// What the failure of a property was shrunk to, if it was.
+    #[must_use]
+    pub fn shrunk(&self) -> Option<ShrunkReport> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).shrunk
     }
 
     /// The events as lines: milliseconds, stream, direction, what.

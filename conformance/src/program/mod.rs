@@ -7,7 +7,9 @@ mod list;
 mod lists;
 mod matrix;
 mod progress;
+mod proof;
 mod prove;
+mod recheck;
 mod report;
 mod run;
 pub mod select;
@@ -206,6 +208,9 @@ struct RunOptions {
     /// Write a report, as json, html, junit, markdown or badge. May be repeated.
     #[arg(long, value_name = "FORMAT=PATH")]
     report: Vec<Wanted>,
+    /// Have the suite's own peers contradict its cases, to see that this is told as its own fault.
+    #[arg(long, hide = true)]
+    suite_fault: bool,
     /// Cases that are known to fail.
     #[arg(long, value_name = "FILE")]
     expectations: Option<PathBuf>,
@@ -229,7 +234,17 @@ struct ProveOptions {
     /// Mutants whose id fits; `*` stands for anything. May be repeated.
     #[arg(long = "mutant", value_name = "GLOB")]
     mutants_like: Vec<String>,
-    /// Mutants that are tried side by side.
+    /// Run every case of its profile against each mutant, which takes hours: who else notices?
+    #[arg(long)]
+    matrix: bool,
+    /// Cases of the matrix whose id fits, beside the mutant's own; `*` stands for anything. May be
+    /// repeated.
+    #[arg(long = "case", value_name = "GLOB", requires = "matrix")]
+    cases_like: Vec<String>,
+    /// Write the matrix, as json or markdown, after each mutant. May be repeated.
+    #[arg(long, value_name = "FORMAT=PATH", requires = "matrix")]
+    report: Vec<Wanted>,
+    /// Mutants, or cases of a matrix, that are tried side by side.
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
 }

@@ -1,17 +1,17 @@
 //! `prove`: every mutant of the references, each against the case that must see it.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
 use super::progress::Bar;
-use super::{ProveOptions, Usage, jobs, select};
+use super::{ProveOptions, Usage, jobs, proof, select};
 use crate::case::{Case, Place, Profile};
 use crate::cases;
-use crate::driver::{ClientSource, REFERENCE};
+use crate::driver::{ClientSource, OUTCOME_WITHIN, REFERENCE};
 use crate::mutants::{self, Mutant};
 use crate::outcome::{Exit, Outcome};
 use crate::report::CaseReport;
@@ -21,7 +21,7 @@ use crate::target::{START_SECONDS, Source};
 use crate::trial::Settings;
 
 /// Seed of every run: a proof is the same each time.
-const SEED: u64 = 1;
+pub(super) const SEED: u64 = 1;
 /// Runs of each property.
 const CASES: u32 = 64;
 
@@ -36,9 +36,33 @@ impl Trialled {
     /// Only a verdict on what the server did is a kill; a crash, a timeout or a fault of the
     /// suite shows nothing about the rule.
     fn killed(&self) -> bool {
-        let reached = self.report.expected.as_deref() != Some(runner::REACHABLE);
-        self.report.outcome == Outcome::Fail && reached
+        is_kill(&self.report)
     }
+}
+
+/// Whether a case failed by what the implementation did.
+pub(super) fn is_kill(report: &CaseReport) -> bool {
+    report.outcome == Outcome::Fail && report.expected.as_deref() != Some(runner::REACHABLE)
+}
+
+/// A mutant as a program of its own.
+pub(super) struct Program(Vec<OsString>);
+
+impl Program {
+    pub(super) fn server(self) -> Source {
+        Source::Program { words: self.0, within: Duration::from_secs(START_SECONDS) }
+    }
+
+    pub(super) fn client(self) -> ClientSource {
+        let within = Duration::from_secs(START_SECONDS);
+        ClientSource::Program { words: self.0, within, outcome: OUTCOME_WITHIN }
+    }
+}
+
+/// This program as a mutant: `serve` or `drive`.
+pub(super) fn program(what: &str, mutant: &Mutant) -> Result<Program, Usage> {
+    let program = std::env::current_exe().map_err(|error| Usage(error.to_string()))?;
+    Ok(Program(vec![program.into(), what.into(), "--mutant".into(), mutant.id.into()]))
 }
 
 /// Runs every selected mutant against its case.
@@ -50,6 +74,9 @@ pub(super) async fn prove(options: &ProveOptions) -> Result<Exit, Usage> {
     let names: Vec<&str> = mutants::all().map(|mutant| mutant.id).collect();
     let names = select::select(&options.mutants_like, &names).map_err(Usage)?;
     let selected: Vec<_> = mutants::all().filter(|mutant| names.contains(&mutant.id)).collect();
+    if options.matrix {
+        return proof::matrix(options, selected).await;
+    }
     let mut pairs = Vec::new();
     for mutant in selected {
         let case = cases::find(mutant.case)
@@ -91,7 +118,6 @@ async fn try_all(
     bar: &Bar,
     options: &ProveOptions,
 ) -> Result<Vec<Trialled>, Usage> {
-    let program = std::env::current_exe().map_err(|error| Usage(error.to_string()))?;
     let (quiet, mut pool): (Vec<_>, Vec<_>) =
         pairs.into_iter().partition(|(_, case)| case.place == Place::Quiet);
     pool.reverse();
@@ -100,15 +126,15 @@ async fn try_all(
     loop {
         while running.len() < jobs(options.jobs) {
             let Some((mutant, case)) = pool.pop() else { break };
-            running.spawn(try_one(mutant, case, program.clone()));
+            running.spawn(try_one(mutant, case));
         }
         let Some(joined) = running.join_next().await else { break };
-        let one = joined.map_err(|error| Usage(error.to_string()))?;
+        let one = joined.map_err(|error| Usage(error.to_string()))??;
         show(bar, &one);
         trialled.push(one);
     }
     for (mutant, case) in quiet {
-        let one = try_one(mutant, case, program.clone()).await;
+        let one = try_one(mutant, case).await?;
         show(bar, &one);
         trialled.push(one);
     }
@@ -121,22 +147,15 @@ fn show(bar: &Bar, one: &Trialled) {
     bar.step(one.mutant.id, (!one.killed()).then_some("not killed"));
 }
 
-async fn try_one(mutant: &'static Mutant, case: &'static Case, program: PathBuf) -> Trialled {
-    let within = Duration::from_secs(START_SECONDS);
+async fn try_one(mutant: &'static Mutant, case: &'static Case) -> Result<Trialled, Usage> {
     let begin = Instant::now();
-    let words =
-        |what: &str| vec![program.clone().into(), what.into(), "--mutant".into(), mutant.id.into()];
     let ran = match case.profile() {
         Profile::Core => {
-            let source = Source::Program { words: words("serve"), within };
+            let source = program("serve", mutant)?.server();
             runner::run(&plan(vec![case], source, 1), &mut ()).await
         }
         Profile::Duplex => {
-            let source = ClientSource::Program {
-                words: words("drive"),
-                within,
-                outcome: crate::driver::OUTCOME_WITHIN,
-            };
+            let source = program("drive", mutant)?.client();
             scene::run::run(&client_plan(vec![case], source, 1), &mut ()).await
         }
     };
@@ -146,7 +165,7 @@ async fn try_one(mutant: &'static Mutant, case: &'static Case, program: PathBuf)
         .into_iter()
         .find(|report| report.id == case.id || report.outcome == Outcome::HarnessError)
         .unwrap_or_else(missing);
-    Trialled { mutant, report, millis: begin.elapsed().as_millis() }
+    Ok(Trialled { mutant, report, millis: begin.elapsed().as_millis() })
 }
 
 fn settings() -> Arc<Settings> {
@@ -154,7 +173,7 @@ fn settings() -> Arc<Settings> {
     Arc::new(Settings { seed: SEED, cases: CASES, replay: None, repro })
 }
 
-fn plan(cases: Vec<&'static Case>, source: Source, jobs: usize) -> Plan {
+pub(super) fn plan(cases: Vec<&'static Case>, source: Source, jobs: usize) -> Plan {
     let rerun = format!("edgewise-conformance --seed {SEED}");
     Plan {
         cases,
@@ -168,7 +187,11 @@ fn plan(cases: Vec<&'static Case>, source: Source, jobs: usize) -> Plan {
     }
 }
 
-fn client_plan(cases: Vec<&'static Case>, source: ClientSource, jobs: usize) -> ClientPlan {
+pub(super) fn client_plan(
+    cases: Vec<&'static Case>,
+    source: ClientSource,
+    jobs: usize,
+) -> ClientPlan {
     let rerun = format!("edgewise-conformance client --seed {SEED}");
     ClientPlan { cases, source, settings: settings(), jobs, preflight: false, traces: false, rerun }
 }

@@ -7,11 +7,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::progress::Bar;
+use super::recheck::Plans;
 use super::{ClientOptions, RunOptions, ServerOptions, Usage, jobs, select};
 use crate::case::{Case, Profile};
 use crate::driver::{ClientSource, OUTCOME_WITHIN, REFERENCE, own};
 use crate::expectations::{Expectations, UNEXPLAINED};
 use crate::outcome::Exit;
+use crate::peer::contrary;
 use crate::profiles::Lists;
 use crate::report::{Report, format, tree};
 use crate::runner::{self, Plan};
@@ -114,52 +116,29 @@ async fn carry_out(
     seed: u64,
     replay: Option<Arc<serde_json::Value>>,
 ) -> Result<Exit, Usage> {
-    let rerun = format!("{} --seed {seed}", judged.rerun);
     let expected = options.expectations.as_deref();
     let expected = expected.map(|path| read_expectations(path, options.fix)).transpose()?;
     let lists = options.lists.as_deref().map_or_else(Lists::checked_in, Lists::read);
     let lists = lists.map_err(Usage)?;
     let clauses = clauses::all().map_err(|error| Usage(error.to_string()))?;
-    let settings = Settings { seed, cases: options.cases, replay, repro: PathBuf::from(REPRO) };
-    let settings = Arc::new(settings);
+    if options.suite_fault {
+        contrary::begin();
+    }
     let begin = Instant::now();
     let mut bar = Bar::new(selected.len());
-    let (servers, clients): (Vec<_>, Vec<_>) =
-        selected.into_iter().partition(|case| case.profile() == Profile::Core);
+    let plans = plans(judged, options, selected, seed, replay);
     let mut rans = Vec::new();
-    if let Some(source) = judged.server
-        && !servers.is_empty()
-    {
-        let plan = Plan {
-            cases: servers,
-            source,
-            settings: Arc::clone(&settings),
-            jobs: jobs(options.jobs),
-            tries: runner::QUIET_TRIES,
-            preflight: true,
-            traces: options.trace,
-            rerun: rerun.clone(),
-        };
-        rans.push(runner::run(&plan, &mut bar).await);
+    if let Some(plan) = &plans.server {
+        rans.push(runner::run(plan, &mut bar).await);
     }
-    if let Some(source) = judged.client
-        && !clients.is_empty()
-    {
-        let plan = ClientPlan {
-            cases: clients,
-            source,
-            settings,
-            jobs: jobs(options.jobs),
-            preflight: true,
-            traces: options.trace,
-            rerun,
-        };
-        rans.push(scene::run::run(&plan, &mut bar).await);
+    if let Some(plan) = &plans.client {
+        rans.push(scene::run::run(plan, &mut bar).await);
     }
-    bar.clear();
     let (targets, cases) =
         rans.into_iter().map(|ran| (ran.target, ran.cases)).unzip::<_, _, Vec<_>, Vec<_>>();
     let mut cases = cases.concat();
+    plans.recheck(&mut cases).await;
+    bar.clear();
     lists.score(&mut cases);
     let mut report = Report::new(targets, seed, cases, &clauses);
     report.duration_ms = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -167,6 +146,41 @@ async fn carry_out(
     let expected = expected.map_or(Ok(()), |expected| expect(expected, options, &mut report));
     let exit = finish(options, report)?;
     expected.map(|()| exit)
+}
+
+/// What is to be run of the selected cases.
+fn plans(
+    judged: Judged,
+    options: &RunOptions,
+    selected: Vec<&'static Case>,
+    seed: u64,
+    replay: Option<Arc<serde_json::Value>>,
+) -> Plans {
+    let rerun = format!("{} --seed {seed}", judged.rerun);
+    let settings = Settings { seed, cases: options.cases, replay, repro: PathBuf::from(REPRO) };
+    let settings = Arc::new(settings);
+    let (servers, clients): (Vec<_>, Vec<_>) =
+        selected.into_iter().partition(|case| case.profile() == Profile::Core);
+    let server = judged.server.filter(|_| !servers.is_empty()).map(|source| Plan {
+        cases: servers,
+        source,
+        settings: Arc::clone(&settings),
+        jobs: jobs(options.jobs),
+        tries: runner::QUIET_TRIES,
+        preflight: true,
+        traces: options.trace,
+        rerun: rerun.clone(),
+    });
+    let client = judged.client.filter(|_| !clients.is_empty()).map(|source| ClientPlan {
+        cases: clients,
+        source,
+        settings,
+        jobs: jobs(options.jobs),
+        preflight: true,
+        traces: options.trace,
+        rerun,
+    });
+    Plans { server, client }
 }
 
 fn expect(

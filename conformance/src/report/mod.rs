@@ -148,6 +148,20 @@ pub struct PairReport {
     pub note: String,
 }
 
+/// What the failure of a property was shrunk to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShrunkReport {
+    /// How many sequences had been carried out.
+    pub sequences: u64,
+    /// How many commands show it.
+    pub commands: u64,
+    /// Of how many that were generated.
+    pub generated: u64,
+    /// How many candidates were tried.
+    pub candidates: u64,
+}
+
 /// What became of one case.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -173,6 +187,9 @@ pub struct CaseReport {
     /// What went over the wire; not for a pass, unless asked for.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub trace: Option<Vec<String>>,
+    /// What a property's failure was shrunk to.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub shrunk: Option<ShrunkReport>,
     /// The command that runs this case again; not for a pass.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub rerun: Option<String>,
@@ -198,6 +215,7 @@ impl CaseReport {
             expected: None,
             actual: None,
             trace: None,
+            shrunk: None,
             rerun: None,
             note: None,
             link: None,
@@ -389,11 +407,15 @@ mod tests {
         Ok(())
     }
 
+    const SHRUNK: ShrunkReport =
+        ShrunkReport { sequences: 3, commands: 2, generated: 40, candidates: 9 };
+
     fn report() -> Report {
         let full = CaseReport {
             expected: Some("a".into()),
             actual: Some("b".into()),
             trace: Some(vec!["c".into()]),
+            shrunk: Some(SHRUNK),
             rerun: Some("d".into()),
             note: Some("e".into()),
             link: Some("https://example.org".into()),
@@ -450,6 +472,7 @@ mod tests {
             ("/$defs/clause/properties", &value["clauses"]["FRAME-1"]),
             ("/$defs/pair/properties", &value["matrix"][0]),
             ("/$defs/case/properties", case),
+            ("/$defs/shrunk/properties", &case["shrunk"]),
             ("/$defs/stale/properties", &value["stale"][0]),
             ("/$defs/summary/properties", &value["summary"]),
         ];

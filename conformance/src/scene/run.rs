@@ -131,6 +131,7 @@ async fn attempt(plan: &ClientPlan, case: &'static Case) -> (CaseReport, Option<
     if let Some(finding) = finding {
         report.expected = Some(finding.expected);
         report.actual = Some(finding.actual);
+        report.shrunk = trace.shrunk();
         report.rerun = Some(format!("{} --case {}", plan.rerun, case.id));
     }
     if plan.traces || !matches!(outcome, Outcome::Pass | Outcome::Unsupported) {

@@ -9,6 +9,7 @@
 
 mod driver;
 mod expect;
+mod harness;
 mod house;
 mod own;
 mod plug;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::peer::{Trace, What};
 use crate::property::coverage::Coverage;
 use crate::property::{Ended, FoundIn, Patience, Plan, Repro, Subject, explore};
+use crate::report::ShrunkReport;
 use crate::repro;
 use crate::trial::Settings;
 use crate::verdict::Stop;
@@ -63,6 +64,12 @@ fn tell<S: Subject>(account: &Account<'_>, found: &FoundIn<S>) -> Result<Stop, S
     }
     let (left, of, tried) = (found.commands.len(), found.generated, found.tried);
     let (number, after) = (found.sequence, found.after);
+    account.trace.keep(ShrunkReport {
+        sequences: found.after,
+        commands: left as u64,
+        generated: of as u64,
+        candidates: tried.into(),
+    });
     let expected = found.finding.expected.clone();
     let actual = format!(
         "{} (sequence {number} of seed {}, after {after} sequences; {left} of {of} commands left \

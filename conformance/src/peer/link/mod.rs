@@ -15,6 +15,7 @@ use crate::peer::blocks::{Direction, read_items, write_items};
 use crate::peer::carrier::{Carrier, Ending, Heard, Http, PATIENCE};
 use crate::peer::class::Class;
 use crate::peer::connection::{Connection, Role};
+use crate::peer::contrary;
 use crate::peer::hello::{Hello, Keys};
 use crate::peer::show;
 use crate::peer::trace::What;
@@ -392,7 +393,7 @@ impl Link {
                 }
                 if let Some(outcome) = result.outcome {
                     judge_next(&outcome)?;
-                    self.answers.insert(item.tag, outcome);
+                    self.answers.insert(item.tag, contrary::heard(outcome));
                 }
             }
             Some(Body::Goodbye(goodbye)) => {

@@ -5,6 +5,7 @@ use edgewise_spec::message::{Chain, Composed, Content, Inbox, UpTo};
 use edgewise_spec::session::{Purpose, Session};
 
 use super::Person;
+use crate::peer::contrary;
 use crate::verdict::{Stop, Verdict};
 
 /// A sealed cell and its parts, not yet handed in.
@@ -56,7 +57,7 @@ impl Person {
     pub fn compose_with(&mut self, content: &Content, up_to: UpTo) -> Result<Composed, Stop> {
         let now = self.now();
         let composer = self.composer.as_ref().ok_or_else(|| Stop::harness("no words yet"))?;
-        let composed = composer.compose(now, up_to, content, &mut self.rng);
+        let composed = composer.compose(now, up_to, &contrary::said(content), &mut self.rng);
         let (next, composed) = composed.map_err(|error| Stop::harness(error.to_string()))?;
         self.composer = Some(next);
         Ok(composed)
