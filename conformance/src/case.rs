@@ -38,23 +38,6 @@ pub enum Need {
 }
 
 impl Need {
-    /// What implementations of a profile may declare.
-    pub fn of(profile: Profile) -> impl Iterator<Item = Self> {
-        let all: &[Self] = match profile {
-            Profile::Core => &[Self::Clock, Self::Restart, Self::Access, Self::Full],
-            Profile::Duplex => &[
-                Self::Clock,
-                Self::Folder,
-                Self::State,
-                Self::Attested,
-                Self::Address,
-                Self::Receipts,
-                Self::Move,
-            ],
-        };
-        all.iter().copied()
-    }
-
     /// Its name among the capabilities.
     #[must_use]
     pub const fn name(self) -> &'static str {

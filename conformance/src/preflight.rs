@@ -1,9 +1,12 @@
 //! What is proved before a case is run: that the implementation is of this revision, and that it
 //! says so where it cannot do something. Without that, *unsupported* would be worth nothing.
 
+use std::collections::BTreeSet;
+
 use edgewise_spec::constants::SPEC_REVISION;
 
 use crate::case::{Need, Profile};
+use crate::cases;
 use crate::outcome::Outcome;
 use crate::peer::{Http, Trace};
 use crate::program::select;
@@ -61,7 +64,11 @@ impl Preflight {
 
     /// Looks for capabilities that nobody knows: most are misspelt, and would leave cases unsupported.
     pub(crate) fn capabilities(&mut self, profile: Profile, declared: &[String]) {
-        let known = Need::of(profile).map(Need::name).collect::<Vec<_>>();
+        let needs = cases::of(profile).flat_map(|case| case.needs).copied();
+        // No case needs an export of a state yet, and driver.proto has it.
+        let needs = needs.chain((profile == Profile::Duplex).then_some(Need::State));
+        let known: BTreeSet<&str> = needs.map(Need::name).collect();
+        let known: Vec<&str> = known.into_iter().collect();
         for strange in declared.iter().filter(|one| !known.contains(&one.as_str())) {
             let near = select::near(strange, &known).first().copied().unwrap_or_default();
             let finding = (

@@ -2,7 +2,7 @@
 
 use edgewise_proto::conformance::v1::command::Kind;
 use edgewise_proto::conformance::v1::{
-    self as driver, ClientClock, ClientStart, Clock, CreateAddress, ExportState, RotateKeys,
+    self as driver, ClientClock, ClientStart, Clock, CreateAddress, ExportState, Renew, RotateKeys,
     SetReceipts, ok,
 };
 use edgewise_spec::constants::SPEC_REVISION;
@@ -47,6 +47,7 @@ fn undeclared(client: &Client) -> Vec<(&'static str, Kind)> {
         (Need::Address, Kind::CreateAddress(CreateAddress::default())),
         (Need::Receipts, Kind::SetReceipts(SetReceipts { delivered: true, read: false })),
         (Need::Move, Kind::RotateKeys(RotateKeys::default())),
+        (Need::Standby, Kind::Renew(Renew::default())),
     ];
     let asked = asked.into_iter().filter(|(need, _)| !client.has(*need));
     asked.map(|(need, kind)| (need.name(), kind)).collect()

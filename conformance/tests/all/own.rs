@@ -82,7 +82,7 @@ fn a_client_says_what_it_cannot_do_before_it_is_judged() {
     let (last, faults) = ran.cases.split_last().unwrap();
     assert_eq!(last.outcome, Outcome::Pass, "what can be judged is judged");
     let told: Vec<_> = faults.iter().map(|it| it.expected.as_deref().unwrap()).collect();
-    assert_eq!(told.len(), 5, "{told:?}");
+    assert_eq!(told.len(), 6, "{told:?}");
     assert_eq!(told[0], "Unsupported for a Command of no kind that a revision has");
     assert_eq!(told[1], "Unsupported for state, which is not declared");
     for fault in faults {
