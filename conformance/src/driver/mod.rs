@@ -98,7 +98,8 @@ impl Refused {
                 let code = reject.code().as_str_name();
                 Stop::fail(expected, format!("Reject {code}: {}", reject.message))
             }
-            Self::Unsupported(what) => Stop::unsupported(what),
+            // A case is not begun where a capability that it needs is not declared: driver.proto.
+            Self::Unsupported(what) => Stop::fail(expected, format!("Unsupported: {what}")),
         }
     }
 }
