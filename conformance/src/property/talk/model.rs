@@ -199,9 +199,11 @@ impl Model {
                 Err(stop) => return Seen::Wrong(stop),
             }
         }
-        let handles: HashMap<&Bytes, Id> = ways.iter().flat_map(Way::handles).collect();
+        let handles = ways.iter().flat_map(Way::handles).collect();
+        let overtaken = ways.iter().filter(|way| way.overtaken).map(|way| way.side).collect();
+        let names = Names { handles, overtaken };
         for way in &ways {
-            if let Some(missing) = self.complete(end, way, &handles) {
+            if let Some(missing) = self.complete(end, way, &names) {
                 return missing;
             }
         }
@@ -268,7 +270,7 @@ impl Model {
     }
 
     /// What is missing yet of one direction.
-    fn complete(&self, end: Side, way: &Way<'_>, handles: &HashMap<&Bytes, Id>) -> Option<Seen> {
+    fn complete(&self, end: Side, way: &Way<'_>, names: &Names<'_>) -> Option<Seen> {
         let (at, by) = (end.name(), way.side.name());
         let said = self.of(way.side);
         let count = way.lines.len() + way.deleted.len();
@@ -279,11 +281,9 @@ impl Model {
         }
         for (number, said) in said.iter().enumerate() {
             let entry = way.lines.iter().find(|(known, _)| *known == number);
-            let is = entry.map_or_else(Line::default, |(_, entry)| line(entry, handles));
+            let is = entry.map_or_else(Line::default, |(_, entry)| line(entry, &names.handles));
             let mut must = said.line();
-            if way.overtaken && must.reply.and_then(|to| self.get(to)).is_some_and(|to| to.deleted)
-            {
-                // Which one it was is not told.
+            if must.reply.is_some_and(|to| self.is_nameless(to, names)) {
                 must.reply = is.reply;
             }
             if must != is {
@@ -294,6 +294,20 @@ impl Model {
         }
         None
     }
+
+    /// Whether a history does not tell which message it is: it was deleted, and others of its
+    /// direction may stand elsewhere than they were said.
+    fn is_nameless(&self, (side, number): Id, names: &Names<'_>) -> bool {
+        let deleted = self.get((side, number)).is_some_and(|said| said.deleted);
+        deleted && names.overtaken.contains(&side)
+    }
+}
+
+/// What a history tells of which message is which.
+struct Names<'a> {
+    handles: HashMap<&'a Bytes, Id>,
+    /// Directions whose messages may stand elsewhere than they were said.
+    overtaken: Vec<Side>,
 }
 
 /// One direction of a history.
@@ -326,4 +340,53 @@ fn line(entry: &Entry, handles: &HashMap<&Bytes, Id>) -> Line {
     let mut reactions = reactions.unwrap_or_default();
     reactions.sort();
     Line { text: Some(text.to_owned()), reply, reactions }
+}
+
+#[cfg(test)]
+mod tests {
+    use edgewise_proto::conformance::v1::{Content, Marks, Reply};
+
+    use super::*;
+
+    fn entry(own: bool, id: &'static [u8], kind: Option<content::Kind>, marks: Marks) -> Entry {
+        let content = kind.map(|kind| Content { kind: Some(kind) });
+        let (id, marks) = (Bytes::from_static(id), Some(marks));
+        Entry { own, id, content, marks, ..Entry::default() }
+    }
+
+    /// The inviter says two messages and withdraws the first one, to which the claimer has replied.
+    fn replied() -> (Model, Vec<Entry>) {
+        let mut model = Model::default();
+        for text in ["a", "b"] {
+            model.say(Side::Inviter, text.to_owned(), None);
+        }
+        model.say(Side::Claimer, "c".to_owned(), Some((Side::Inviter, 0)));
+        model.get_mut((Side::Inviter, 0)).unwrap().delete();
+        let text = |text: &str| Some(content::Kind::Text(text.to_owned()));
+        let reply = Reply { id: Bytes::from_static(b"1"), own: false, text: "c".to_owned() };
+        let deleted = Marks { deleted: true, ..Marks::default() };
+        let entries = vec![
+            entry(false, b"1", None, deleted),
+            entry(false, b"2", text("b"), Marks::default()),
+            entry(true, b"3", Some(content::Kind::Reply(reply)), Marks::default()),
+        ];
+        (model, entries)
+    }
+
+    #[test]
+    fn a_reply_names_what_was_deleted_by_its_place() {
+        let (model, mut entries) = replied();
+        assert!(matches!(model.see(Side::Claimer, &entries, false), Seen::Same));
+        if let Some(content::Kind::Reply(reply)) = &mut entries[2].content.as_mut().unwrap().kind {
+            reply.id = Bytes::from_static(b"2");
+        }
+        assert!(matches!(model.see(Side::Claimer, &entries, false), Seen::NotYet { .. }));
+    }
+
+    #[test]
+    fn a_reply_to_a_deleted_one_of_a_direction_that_was_mixed_up_names_any() {
+        let (model, mut entries) = replied();
+        entries[1].marks.as_mut().unwrap().missing_first = 1;
+        assert!(matches!(model.see(Side::Claimer, &entries, true), Seen::Same));
+    }
 }
