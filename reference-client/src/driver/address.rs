@@ -1,4 +1,4 @@
-//! The contact address of a client under test.
+//! The contact address of a client under test, and other people's.
 
 use std::time::Duration;
 
@@ -6,9 +6,9 @@ use bytes::Bytes;
 use edgewise_proto::conformance::v1::{self as wire, RejectReason, ok};
 use tokio::time::Instant;
 
-use super::handle::{contact_handle, request};
+use super::handle::{contact_handle, invitation_handle, request};
 use super::{Answer, CARD_WITHIN, Driver, address, done, refused, reject};
-use crate::messenger::{Accept, MessengerError};
+use crate::messenger::{Accept, Invite, MessengerError};
 
 /// Between two looks whether the card is there.
 const LOOK: Duration = Duration::from_millis(10);
@@ -51,5 +51,16 @@ impl Driver {
         let turned_down = self.messenger.refuse_request(self.profile, number).await;
         turned_down.map_err(|error| refused(&error))?;
         done()
+    }
+
+    /// Asks at somebody else's address.
+    pub(super) async fn ask(&mut self, asked: wire::AskAtAddress) -> Answer {
+        self.call(&asked.name).await?;
+        let servers: Result<_, _> = asked.servers.iter().map(|text| address(text)).collect();
+        let invite = Invite { servers: servers?, ..Invite::default() };
+        let wire::AskAtAddress { card, greeting, .. } = asked;
+        let left = self.messenger.request(self.profile, &card, &greeting, invite).await;
+        let invitation = invitation_handle(left.map_err(|error| refused(&error))?);
+        Ok(ok::Kind::Invited(wire::Invited { invitation, card: String::new() }))
     }
 }

@@ -185,6 +185,7 @@ impl Driver {
             Kind::SendMessage(asked) => self.send(asked).await,
             Kind::CreateAddress(asked) => self.create_address(asked).await,
             Kind::AcceptRequest(asked) => self.accept_request(&asked.request).await,
+            Kind::AskAtAddress(asked) => self.ask(asked).await,
             Kind::NextEvent(asked) => self.next(Duration::from_millis(asked.wait_ms.into())).await,
             other => self.act_on_contact(other).await,
         }

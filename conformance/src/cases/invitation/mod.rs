@@ -2,6 +2,7 @@
 
 pub mod accepting;
 pub mod address;
+pub mod asking;
 pub mod bundle;
 pub mod inviting;
 pub mod lost;
@@ -19,4 +20,5 @@ pub const TABLES: &[&[Case]] = &[
     lost::CASES,
     renewed::CASES,
     address::CASES,
+    asking::CASES,
 ];

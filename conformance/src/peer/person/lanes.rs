@@ -68,11 +68,38 @@ impl Lane {
         rng: &mut ChaCha20Rng,
     ) -> Verdict {
         let connection = self.connection(around, secret, bundle, rng);
+        self.create(connection).await
+    }
+
+    /// Creates the connection of a contact address, attaches and subscribes to it.
+    pub(super) async fn take_requests(
+        &mut self,
+        around: &Surroundings,
+        secret: &ConnectionSecret,
+        bundle: Bytes,
+        rng: &mut ChaCha20Rng,
+    ) -> Verdict {
+        let mut connection = self.connection(around, secret, bundle, rng);
+        connection.kind = v1::Kind::Address;
+        self.create(connection).await
+    }
+
+    async fn create(&mut self, connection: Connection) -> Verdict {
         let create = connection.create(self.link.transcript());
         self.link.ask(Body::Create(create)).await?.created()?;
         let (handle, _) = self.link.attach(&connection, Role::Recipient, 0).await?;
         self.attached = Some((connection, Role::Recipient, handle));
         self.subscribe().await.map(drop)
+    }
+
+    /// Puts another bundle in the place of the one before (CONNECTION-74).
+    pub(super) async fn announce(&mut self, bundle: Bytes) -> Verdict {
+        let Some((connection, _, _)) = &mut self.attached else {
+            return Err(Stop::harness("a lane without a connection"));
+        };
+        connection.bundle = bundle;
+        let create = connection.create(self.link.transcript());
+        self.link.ask(Body::Create(create)).await?.created().map(drop)
     }
 
     /// Keeps what a recipient needs to restore (CONNECTION's *restore*).

@@ -9,6 +9,7 @@ mod inviting;
 mod lanes;
 mod listening;
 mod moving;
+mod owning;
 mod talking;
 
 use std::sync::Arc;
@@ -32,6 +33,7 @@ pub use claiming::Claimed;
 pub use inviting::{Draft, Terms, seal_bundle};
 use lanes::Lane;
 pub use listening::Heard;
+pub use owning::AddressOwner;
 pub use talking::Cell;
 
 /// A server as a person uses it: the address that others are told, and the way there.

@@ -1,28 +1,25 @@
-//! Contact addresses: the user's own, and requests at other people's.
+//! The user's own contact addresses, and the requests that come there.
 
 use edgewise_proto::v1::Kind;
 use edgewise_spec::client::{RecipientEvent, Terms};
 use edgewise_spec::constants::{ADDRESS_EK_HOURS, CARD_SERVERS_MAX, REQUEST_GRACE_DAYS};
 use edgewise_spec::frame::Class;
 use edgewise_spec::invitation::{
-    Announcement, Card, CardKind, ContactBundle, ContactKey, ContactKeys, Name, Request, Root,
+    Announcement, Card, ContactBundle, ContactKey, ContactKeys, Name, Request, Root,
 };
 use edgewise_spec::link::Address;
 use edgewise_spec::suite::Decapsulator;
 use edgewise_spec::time::{Hour, Now};
 use zeroize::Zeroizing;
 
-use super::input::Output;
 use super::net::Order;
-use super::offer::Asked;
 use super::talk::{read_list, write_list};
 use super::turn::{Result, Turn, Use};
 use crate::clock::OsRandom;
-use crate::messenger::{Accept, AddressView, Event, Invite, MessengerError, RequestView};
+use crate::messenger::{Accept, AddressView, Event, MessengerError, RequestView};
 use crate::store::codec::{Fields, Writer};
 use crate::store::{
-    ConnectionId, ContactId, End, Given, Invitation, InvitationId, Owner, ProfileId, Reader,
-    StoreError, StoreMisuse, Versioned,
+    ConnectionId, ContactId, End, Owner, ProfileId, Reader, StoreError, StoreMisuse, Versioned,
 };
 
 const SETTING: &str = "address";
@@ -31,8 +28,6 @@ const VERSION: u32 = 1;
 const GOOD_HOURS: Hour = ADDRESS_EK_HOURS + REQUEST_GRACE_DAYS * 24;
 /// Requests that wait, and those turned down that are known again.
 const REQUESTS_MAX: usize = 256;
-/// How often a request that could not be left is tried again.
-const RETRY_SECONDS: u64 = 60;
 
 /// A contact address as it stands between transactions.
 pub(super) struct Home {
@@ -152,6 +147,10 @@ impl Home {
 
 /// The user's own address.
 impl Turn<'_, '_> {
+    pub(super) fn is_own_address(&self, card: &Card) -> bool {
+        self.state.homes.values().any(|home| home.root.secret() == *card.secret())
+    }
+
     fn home(&self, profile: ProfileId) -> Result<&Home> {
         self.state.homes.get(&profile).ok_or(MessengerError::Unknown("contact address"))
     }
@@ -322,73 +321,6 @@ impl Turn<'_, '_> {
             self.store_home(profile)?;
         }
         Ok(())
-    }
-}
-
-/// Other people's addresses.
-impl Turn<'_, '_> {
-    pub(crate) fn request(
-        &mut self,
-        profile: ProfileId,
-        card: &str,
-        greeting: &str,
-        invite: &Invite,
-    ) -> Result<InvitationId> {
-        let card = Card::parse(card)?;
-        if card.kind() != CardKind::Address {
-            let text = "this is a one-time invitation, no contact address; accept it instead";
-            return Err(MessengerError::NotNow(text.to_owned()));
-        }
-        let own = self.state.homes.values().any(|home| home.root.secret() == *card.secret());
-        if own {
-            let text = "this is your own contact address; give it to somebody else";
-            return Err(MessengerError::NotNow(text.to_owned()));
-        }
-        // The greeting is judged now, not when the card is ready.
-        let sent = CardKind::Sent;
-        let probe = Card::new(sent, card.secret().clone(), card.servers())?;
-        Request::new(greeting, &probe)?;
-        let asked = Asked { card, greeting: greeting.to_owned(), left: false, retry: None };
-        self.add_offer(profile, invite, Some(asked))
-    }
-
-    /// Leaves the request of an invitation whose card may be handed on.
-    pub(super) fn leave_request(&mut self, id: InvitationId) -> Result<()> {
-        let retry = Some(self.now.plus_seconds(RETRY_SECONDS));
-        let Some(offer) = self.state.offers.get_mut(&id) else { return Ok(()) };
-        let own = offer.bundle.card(false, offer.carded.into())?;
-        let Some(asked) = offer.request.as_mut().filter(|asked| !asked.left) else {
-            return Ok(());
-        };
-        asked.retry = retry;
-        let (card, greeting) = (asked.card.clone(), asked.greeting.clone());
-        let stored = self.tx.invitation(id)?.ok_or(MessengerError::Unknown("invitation"))?;
-        // INVITATION-23: it leaves this device.
-        self.tx.set_invitation(id, &Invitation { given: Given::Sent, ..stored })?;
-        let (card, own) = (Box::new(card), Box::new(own));
-        self.outputs.push(Output::Leave { id, card, greeting, own });
-        Ok(())
-    }
-
-    /// What became of leaving a request.
-    pub(super) fn request_left(
-        &mut self,
-        id: InvitationId,
-        left: std::result::Result<(), String>,
-    ) -> Result<()> {
-        let Some(offer) = self.state.offers.get_mut(&id) else { return Ok(()) };
-        let Some(asked) = &mut offer.request else { return Ok(()) };
-        match left {
-            Ok(()) => {
-                asked.left = true;
-                self.store_offer(id)
-            }
-            Err(text) => {
-                let text = format!("The request could not be left yet: {text}");
-                self.tell(Event::Trouble(text));
-                Ok(())
-            }
-        }
     }
 }
 

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use edgewise_spec::client::SenderEvent;
-use edgewise_spec::invitation::Card;
+use edgewise_spec::invitation::ContactBundle;
 use edgewise_spec::link::Address;
 use tokio::sync::oneshot;
 
+use super::asking::{Leaving, Reading};
 use super::net::{Heard, Order};
 use super::turn::Turn;
+use crate::client::Client;
 use crate::messenger::{Event, MessengerError};
 use crate::store::{ConnectionId, End, InvitationId, ProfileId, SecretText};
 
@@ -26,6 +28,8 @@ pub(crate) enum Input {
     Heard(ConnectionId, Heard),
     /// A request was left at a contact address, or why not.
     Left(InvitationId, Result<(), String>),
+    /// What a contact address was read as.
+    Read(InvitationId, Client, Result<ContactBundle, String>),
     /// To tell when everything said is accepted, or so much time is over.
     Flush(Duration, oneshot::Sender<bool>),
     /// To end, and tell how the store was closed.
@@ -81,7 +85,9 @@ pub(super) enum Output {
     /// Something is asked of an end.
     Order(ConnectionId, Order),
     /// A request is left at a contact address.
-    Leave { id: InvitationId, card: Box<Card>, greeting: String, own: Box<Card> },
+    Leave(InvitationId, Client, Box<Leaving>),
+    /// A contact address is read.
+    Read(InvitationId, Box<Reading>),
     /// An end is let go.
     Stop(ConnectionId),
     /// The user is told.

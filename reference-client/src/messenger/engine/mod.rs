@@ -7,6 +7,7 @@
 
 mod accept;
 mod address;
+mod asking;
 mod begin;
 mod heard;
 mod input;
@@ -173,6 +174,9 @@ impl Engine {
                     }
                     self.job(job);
                 }
+                Input::Read(id, client, read) => {
+                    self.attempt(|turn| turn.address_read(id, client, read));
+                }
                 Input::Left(id, left) => {
                     self.attempt(|turn| turn.request_left(id, left));
                 }
@@ -258,9 +262,8 @@ impl Engine {
                     self.net.start(id, profile, &address, password.as_ref(), *end);
                 }
                 Output::Order(id, order) => self.net.order(id, order),
-                Output::Leave { id, card, greeting, own } => {
-                    self.net.leave(id, *card, greeting, *own);
-                }
+                Output::Read(id, reading) => self.net.read(id, *reading),
+                Output::Leave(id, client, leaving) => self.net.leave(id, client, *leaving),
                 Output::Stop(id) => self.net.stop(id),
             }
         }

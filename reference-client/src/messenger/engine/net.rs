@@ -5,18 +5,14 @@ use std::collections::HashMap;
 use std::sync::mpsc;
 
 use bytes::Bytes;
-use edgewise_spec::client::{
-    Key, Lifetime, RecipientEvent, RecipientState, SenderEvent, SenderState,
-};
-use edgewise_spec::frame::Class;
-use edgewise_spec::invitation::{Card, ContactBundle, Request};
+use edgewise_spec::client::{Key, RecipientEvent, RecipientState, SenderEvent, SenderState};
 use edgewise_spec::link::Address;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use super::asking::{Leaving, Reading};
 use super::input::Input;
 use crate::client::{Client, ClientOptions};
-use crate::clock::OsRandom;
 use crate::error::Error;
 use crate::recipient::Recipient;
 use crate::sender::Sender;
@@ -119,12 +115,21 @@ impl Net {
         client.clone()
     }
 
-    /// Leaves a request at a contact address. A context of its own: what a server learns of a
-    /// stranger's request it does not learn of the profile's connections.
-    pub(super) fn leave(&mut self, id: InvitationId, card: Card, greeting: String, own: Card) {
+    /// Reads a contact address. A context of its own: what a server learns of a stranger's request
+    /// it does not learn of the profile's connections.
+    pub(super) fn read(&mut self, id: InvitationId, reading: Reading) {
         let (client, inputs) = (Client::new(self.options.clone()), self.inputs.clone());
         self.runtime.spawn(async move {
-            let left = leave(&client, &card, &greeting, &own).await;
+            let read = reading.by(&client).await;
+            let _ = inputs.send(Input::Read(id, client, read));
+        });
+    }
+
+    /// Leaves a request there, in the context that has read it.
+    pub(super) fn leave(&mut self, id: InvitationId, client: Client, leaving: Leaving) {
+        let inputs = self.inputs.clone();
+        self.runtime.spawn(async move {
+            let left = leaving.by(&client).await;
             let _ = inputs.send(Input::Left(id, left));
         });
     }
@@ -146,56 +151,6 @@ impl Net {
         self.orders.clear();
         self.clients.clear();
     }
-}
-
-/// The first server that has the address's bundle tells where requests are taken; one that takes
-/// it is enough, and all are asked.
-async fn leave(client: &Client, card: &Card, greeting: &str, own: &Card) -> Result<(), String> {
-    let now = client.options().clock.now();
-    let life = Lifetime::longest(now);
-    let mut fault = "the address names no server".to_owned();
-    for (place, server) in (0..).zip(card.servers()) {
-        let claim = card.secret().connection(place, &server.fingerprint).claim_key();
-        let read = async {
-            let link = client.open(server, Class::Medium).await?;
-            link.contact_bundle(&claim, &Key::generate(&mut OsRandom, 0, life)).await
-        };
-        let opened = match read.await {
-            Ok(sealed) => {
-                ContactBundle::open(card, &sealed, 0, now.hour()).map_err(|it| it.to_string())
-            }
-            Err(error) => Err(error.to_string()),
-        };
-        match opened {
-            Ok(contact) => return deposit(client, &contact, greeting, own).await,
-            Err(why) => fault = why,
-        }
-    }
-    Err(fault)
-}
-
-async fn deposit(
-    client: &Client,
-    contact: &ContactBundle,
-    greeting: &str,
-    own: &Card,
-) -> Result<(), String> {
-    let request = Request::new(greeting, own).map_err(|fault| fault.to_string())?;
-    let mut left = Err("the address names no server".to_owned());
-    for (place, server) in (0..).zip(contact.servers()) {
-        let claim = contact.secret().connection(place, &server.fingerprint).claim_key();
-        // INVITATION-47: sealed anew for each server.
-        let part = request.seal(contact, &mut OsRandom);
-        let leaving = async {
-            let link = client.open(server, Class::Medium).await?;
-            link.deposit(&claim, part).await
-        };
-        match leaving.await {
-            Ok(()) => left = Ok(()),
-            Err(error) => left = left.map_err(|_| error.to_string()),
-        }
-    }
-    left
 }
 
 async fn run_sender(
