@@ -32,7 +32,7 @@ pub(super) struct Reading {
 
 /// A request that is to be left at an address that was read.
 pub(super) struct Leaving {
-    contact: ContactBundle,
+    contact: Box<ContactBundle>,
     greeting: String,
     own: Card,
 }
@@ -84,7 +84,7 @@ impl Turn<'_, '_> {
         &mut self,
         id: InvitationId,
         client: Client,
-        read: core::result::Result<ContactBundle, String>,
+        read: core::result::Result<Box<ContactBundle>, String>,
     ) -> Result<()> {
         let contact = match read {
             Ok(contact) => contact,

@@ -29,7 +29,7 @@ pub(crate) enum Input {
     /// A request was left at a contact address, or why not.
     Left(InvitationId, Result<(), String>),
     /// What a contact address was read as.
-    Read(InvitationId, Client, Result<ContactBundle, String>),
+    Read(InvitationId, Client, Result<Box<ContactBundle>, String>),
     /// To tell when everything said is accepted, or so much time is over.
     Flush(Duration, oneshot::Sender<bool>),
     /// To end, and tell how the store was closed.

@@ -121,7 +121,7 @@ impl Net {
         let (client, inputs) = (Client::new(self.options.clone()), self.inputs.clone());
         self.runtime.spawn(async move {
             let read = reading.by(&client).await;
-            let _ = inputs.send(Input::Read(id, client, read));
+            let _ = inputs.send(Input::Read(id, client, read.map(Box::new)));
         });
     }
 
