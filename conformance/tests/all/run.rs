@@ -1,6 +1,7 @@
 //! The suite against the reference server inside this process.
 
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use edgewise_conformance::case::Profile;
@@ -10,6 +11,7 @@ use edgewise_conformance::report::CaseReport;
 use edgewise_conformance::runner::{Plan, QUIET_TRIES, run};
 use edgewise_conformance::target::Source;
 use edgewise_conformance::trial::Settings;
+use serde_json::Value;
 
 /// Every case, run once.
 pub fn reports() -> Vec<CaseReport> {
@@ -42,4 +44,43 @@ fn the_reference_conforms() {
     let emitted: Vec<&str> = reports.iter().map(|report| report.id.as_str()).collect();
     let registered: Vec<&str> = cases::of(Profile::Core).map(|case| case.id).collect();
     assert_eq!(emitted, registered);
+}
+
+/// Two runs of one seed tell the same, in whatever order their cases end: everything but times.
+#[test]
+fn two_runs_of_one_seed_tell_the_same() {
+    let [one, other, another] = ["7", "7", "8"].map(told);
+    assert_eq!(one, other);
+    assert_ne!(one, another, "the seed is told");
+    assert!(one["cases"].as_array().unwrap().len() > 20, "{one}");
+}
+
+/// The JSON report of some cases of both profiles, without times.
+fn told(seed: &str) -> Value {
+    let folder = tempfile::tempdir().unwrap();
+    let report = folder.path().join("report.json");
+    let status = Command::new(env!("CARGO_BIN_EXE_edgewise-conformance"))
+        .args(["--seed", seed, "--cases", "25", "--report", &format!("json={}", report.display())])
+        .args(
+            ["frame/*", "invitation/card*", "property/talks"].map(|case| ["--case", case]).concat(),
+        )
+        .current_dir(folder.path())
+        .stdout(Stdio::null())
+        .status()
+        .unwrap();
+    assert!(status.success(), "{status}");
+    let mut report = serde_json::from_slice(&std::fs::read(report).unwrap()).unwrap();
+    without_times(&mut report);
+    report
+}
+
+fn without_times(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.remove("duration_ms");
+            fields.values_mut().for_each(without_times);
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_times),
+        _ => {}
+    }
 }
