@@ -8,6 +8,7 @@ use bytes::Bytes;
 use edgewise_proto::conformance::v1::command::Kind as Ask;
 use edgewise_proto::conformance::v1::{self as driver, ClientClock};
 use edgewise_spec::connection::{Op, Outcome};
+use edgewise_spec::constants::{RETRY_FIRST_SECONDS, RETRY_MAX_SECONDS};
 use edgewise_spec::suite::hash;
 
 use super::command::{Command, Failure, Lie, Of, Side};
@@ -31,6 +32,8 @@ const AHEAD_MAX: u64 = 14 * 86_400;
 const TURN_MS: u32 = 5;
 /// How long both may take to come to the same, while they get further.
 const SETTLED_WITHIN: Duration = Duration::from_secs(45);
+/// How long both may stand still before their clocks are moved to the next time that they wait for.
+const STILL: Duration = Duration::from_millis(800);
 /// How long it is looked for what comes too much once both show the same.
 const LINGER: Duration = Duration::from_millis(40);
 
@@ -244,6 +247,10 @@ impl<'a> Play<'a> {
         self.talker(who).has(need)
     }
 
+    fn both_can(&mut self, need: Need) -> bool {
+        Side::BOTH.into_iter().all(|side| self.can(side, need))
+    }
+
     async fn leave(&mut self, who: Side) {
         self.talker(who).leave().await;
         self.told_of(who).cut_short = true;
@@ -255,9 +262,16 @@ impl<'a> Play<'a> {
     }
 
     async fn advance(&mut self, units: u8) -> Result<Came, Stop> {
-        let seconds = u64::from(units) * UNIT_SECONDS;
+        match self.forward(u64::from(units) * UNIT_SECONDS).await? {
+            true => Ok(Came::Done),
+            false => Ok(Came::Nothing),
+        }
+    }
+
+    /// Moves the clock of all that there is; false where a talk would become too long.
+    async fn forward(&mut self, seconds: u64) -> Result<bool, Stop> {
         if self.ahead + seconds > AHEAD_MAX {
-            return Ok(Came::Nothing);
+            return Ok(false);
         }
         self.ahead += seconds;
         for host in &self.hosts {
@@ -268,7 +282,7 @@ impl<'a> Play<'a> {
                 self.talker(side).ask(Ask::Clock(driver::Clock { seconds })).await?;
             }
         }
-        Ok(Came::Done)
+        Ok(true)
     }
 
     /// Moves a connection to the server that has none of this side.
@@ -325,6 +339,7 @@ impl<'a> Play<'a> {
         let mut end = begin + self.within;
         let mut since: Option<Instant> = None;
         let mut last: Option<(String, String)> = None;
+        let (mut still, mut step) = (Instant::now(), RETRY_FIRST_SECONDS);
         loop {
             let mut told = false;
             for side in Side::BOTH {
@@ -337,6 +352,13 @@ impl<'a> Play<'a> {
             let further = told || missing != last;
             if further && begin.elapsed() < SETTLED_WITHIN {
                 end = Instant::now() + self.within;
+            }
+            if further || missing.is_none() {
+                (still, step) = (Instant::now(), RETRY_FIRST_SECONDS);
+            } else if still.elapsed() >= STILL && self.both_can(Need::Clock) {
+                // What was refused for now may be asked again ever later.
+                self.forward(step).await?;
+                (still, step) = (Instant::now(), (2 * step).min(RETRY_MAX_SECONDS));
             }
             match &missing {
                 None if since.is_some_and(|since| since.elapsed() >= LINGER) => return Ok(()),
