@@ -20,10 +20,12 @@ use serde::{Deserialize, Serialize};
 use super::{Carried, Patience, Subject};
 use crate::driver::ClientSource;
 use crate::peer::{Trace, What};
-use crate::scene::PATIENCE;
 
 pub use command::{Command, Powers, Side};
 
+/// How long both may stand still: what is refused twice is asked again after 5 and 10 s, and a
+/// client may measure these by the machine's clock alone.
+const FULL_PATIENCE: Duration = Duration::from_secs(18);
 /// Patience with what both must come to show, while shrinking.
 const SHRINK_PATIENCE: Duration = Duration::from_secs(3);
 
@@ -145,7 +147,7 @@ impl Subject for Talks {
         patience: Patience,
     ) -> Carried<Self> {
         let within = match patience {
-            Patience::Full => PATIENCE,
+            Patience::Full => FULL_PATIENCE,
             Patience::Short => SHRINK_PATIENCE,
         };
         let carried = play::run(self, number, commands, within).await;
