@@ -3,7 +3,6 @@
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -11,8 +10,6 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::accept::Carriers;
-use crate::hub::Hub;
 use crate::stats::Stats;
 
 /// Time for one exchange.
@@ -83,15 +80,22 @@ impl Admin {
         Ok(Self { listener, path: path.to_owned() })
     }
 
-    /// Answers until `stopping` turns true or its sender is gone.
-    pub async fn run(self, hub: Arc<Hub>, carriers: Carriers, mut stop: watch::Receiver<bool>) {
+    /// Answers with what `stats` gives until `stop` turns true or its sender is gone.
+    pub async fn run(
+        self,
+        stats: impl Fn() -> Stats + Send + 'static,
+        mut stop: watch::Receiver<bool>,
+    ) {
         loop {
             let accepted = tokio::select! {
                 accepted = self.listener.accept() => accepted,
                 _ = stop.wait_for(|stop| *stop) => return,
             };
             match accepted {
-                Ok((stream, _)) => answer(stream, &hub.stats(carriers.open())).await,
+                Ok((stream, _)) => {
+                    let now = stats();
+                    answer(stream, &now).await;
+                }
                 Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
             }
         }

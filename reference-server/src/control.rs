@@ -10,7 +10,7 @@ use edgewise_proto::conformance::v1::{
 use tonic::{Request, Response, Status};
 
 use crate::carrier::Carrier;
-use crate::hub::Hub;
+use crate::group::Group;
 
 /// How long links may take to be gone after a restart.
 const GONE: Duration = Duration::from_secs(2);
@@ -18,7 +18,7 @@ const GONE: Duration = Duration::from_secs(2);
 /// The control of one server.
 #[derive(Clone, Debug)]
 pub struct Control {
-    hub: Arc<Hub>,
+    group: Arc<Group>,
     /// The carrier over which it is asked: the answer still has to leave on it.
     carrier: Option<Arc<Carrier>>,
 }
@@ -26,14 +26,14 @@ pub struct Control {
 impl Control {
     /// Controls a server whose clock is a controlled one.
     #[must_use]
-    pub const fn new(hub: Arc<Hub>) -> Self {
-        Self { hub, carrier: None }
+    pub const fn new(group: Arc<Group>) -> Self {
+        Self { group, carrier: None }
     }
 
     /// The same, asked over `carrier`.
     #[must_use]
     pub fn on(&self, carrier: Arc<Carrier>) -> Self {
-        Self { hub: Arc::clone(&self.hub), carrier: Some(carrier) }
+        Self { group: Arc::clone(&self.group), carrier: Some(carrier) }
     }
 }
 
@@ -43,11 +43,11 @@ impl ConformanceControl for Control {
         &self,
         request: Request<AdvanceClockRequest>,
     ) -> Result<Response<AdvanceClockResponse>, Status> {
-        self.hub
-            .clock()
+        let clock = self.group.core().clock();
+        clock
             .advance(request.get_ref().seconds)
             .map_err(|error| Status::failed_precondition(error.to_string()))?;
-        self.hub.run_due(self.hub.clock().now(), true);
+        self.group.run_due(clock.now(), true);
         Ok(Response::new(AdvanceClockResponse {}))
     }
 
@@ -55,17 +55,20 @@ impl ConformanceControl for Control {
         &self,
         _request: Request<RestartRequest>,
     ) -> Result<Response<RestartResponse>, Status> {
-        self.hub.store().clear();
-        let before = self.hub.registry().select(|_| true);
-        for link in &before {
-            link.abort(&self.hub);
-            let own = self.carrier.as_ref().is_some_and(|own| Arc::ptr_eq(own, link.carrier()));
-            if !own {
-                link.carrier().kill();
+        self.group.core().store().clear();
+        let mut before = Vec::new();
+        for hub in self.group.hubs() {
+            for link in hub.registry().select(|_| true) {
+                link.abort(hub);
+                let own = self.carrier.as_ref().is_some_and(|own| Arc::ptr_eq(own, link.carrier()));
+                if !own {
+                    link.carrier().kill();
+                }
+                before.push((hub, link.id()));
             }
         }
         let gone = async {
-            while before.iter().any(|link| self.hub.registry().get(link.id()).is_some()) {
+            while before.iter().any(|(hub, id)| hub.registry().get(*id).is_some()) {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         };

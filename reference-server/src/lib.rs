@@ -6,10 +6,13 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | [`config`], [`keyfile`], [`epochs`], [`tls`] | what an operator gives, checked |
+//! | [`config`], [`keyfile`], [`tls`] | what an operator gives, checked |
 //! | [`accept`], [`carrier`], [`service`], [`reply`], [`message`] | HTTP/2 and gRPC, bounded |
 //! | [`link`] | one link: blocks in, requests carried out, blocks pulled out |
-//! | [`hub`], [`registry`], [`store`], [`clock`] | what links share, and what time does to it |
+//! | [`core`], [`store`], [`epochs`], [`clock`] | what the edges of one identity share |
+//! | [`edge`], [`hub`], [`registry`] | one edge: its listener, and what its links share |
+//! | [`server`], [`group`] | a core and its edges, and what time does to them |
+//! | [`network`] | many unlinked groups on one machine |
 //! | [`stats`], [`admin`] | aggregates for the operator |
 //! | [`control`], [`conformance`] | being a server under test |
 //!
@@ -23,11 +26,15 @@ pub mod clock;
 pub mod config;
 pub mod conformance;
 pub mod control;
+pub mod core;
+pub mod edge;
 pub mod epochs;
+pub mod group;
 pub mod hub;
 pub mod keyfile;
 pub mod link;
 pub mod message;
+pub mod network;
 pub mod registry;
 pub mod reply;
 pub mod server;

@@ -6,27 +6,49 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use edgewise_spec::store::LinkId;
+use rand_core::Rng as _;
 
 use crate::link::Link;
+use crate::random;
 
 /// Locks; links are spread over them by number.
 const SHARDS: usize = 16;
 
-/// All living links by number.
+/// Bits of a link's number that its edge chooses; those above are the edge's own number.
+const LINK_BITS: u32 = 24;
+
+/// The number of an edge among those in front of one core. Every link's number begins with its
+/// edge's, so that whoever is to be woken can be found from the number alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EdgeNumber(pub u8);
+
+impl EdgeNumber {
+    /// The edge of a link.
+    #[must_use]
+    pub const fn of(link: LinkId) -> Self {
+        let [number, ..] = link.0.get().to_be_bytes();
+        Self(number)
+    }
+}
+
+/// All living links of one edge by number.
 #[derive(Debug)]
 pub struct Registry {
+    edge: EdgeNumber,
     shards: [Mutex<HashMap<LinkId, Arc<Link>>>; SHARDS],
     next: AtomicU32,
     living: AtomicUsize,
 }
 
 impl Registry {
-    /// No links.
+    /// No links. The first number is chosen by chance: an edge that comes back in the place of one
+    /// that was lost does not begin with the numbers that the core may still know.
     #[must_use]
-    pub fn new() -> Self {
+    pub fn new(edge: EdgeNumber) -> Self {
         Self {
+            edge,
             shards: std::array::from_fn(|_| Mutex::default()),
-            next: AtomicU32::new(1),
+            next: AtomicU32::new(random().next_u32()),
             living: AtomicUsize::new(0),
         }
     }
@@ -35,8 +57,9 @@ impl Registry {
     #[must_use]
     pub fn number(&self) -> LinkId {
         loop {
-            let number = self.next.fetch_add(1, Ordering::Relaxed);
-            if let Some(id) = NonZeroU32::new(number).map(LinkId)
+            let number = self.next.fetch_add(1, Ordering::Relaxed) & ((1 << LINK_BITS) - 1);
+            let whole = (number > 0).then_some(u32::from(self.edge.0) << LINK_BITS | number);
+            if let Some(id) = whole.and_then(NonZeroU32::new).map(LinkId)
                 && self.shard(id).is_some_and(|shard| !shard.contains_key(&id))
             {
                 return id;
@@ -95,8 +118,20 @@ impl Registry {
     }
 }
 
-impl Default for Registry {
-    fn default() -> Self {
-        Self::new()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_number_tells_its_edge_and_none_is_zero() {
+        for edge in [0, 1, 19, 255] {
+            let registry = Registry::new(EdgeNumber(edge));
+            registry.next.store((1 << LINK_BITS) - 2, Ordering::Relaxed);
+            let numbers: Vec<_> = (0..4).map(|_| registry.number()).collect();
+            assert!(numbers.iter().all(|number| EdgeNumber::of(*number) == EdgeNumber(edge)));
+            let low = |id: &LinkId| id.0.get() & ((1 << LINK_BITS) - 1);
+            let last = (1 << LINK_BITS) - 1;
+            assert_eq!(numbers.iter().map(low).collect::<Vec<_>>(), [last - 1, last, 1, 2]);
+        }
     }
 }

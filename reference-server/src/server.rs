@@ -1,37 +1,30 @@
-//! A whole server in one value: bound, running, and stopped within a bound time.
+//! A whole server in one value: one core, its edges, and an end within a bound time.
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use edgewise_proto::v1::GoodbyeCode;
-use edgewise_spec::link::{Address, Edge};
+use edgewise_spec::link::Address;
 use edgewise_spec::time::Now;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
-use tonic_health::ServingStatus;
-use tonic_health::pb::health_server::HealthServer;
-use tonic_health::server::{HealthReporter, HealthService};
 
-use crate::accept::{self, Carriers};
 use crate::admin::{Admin, AdminError};
 use crate::clock::{Clock, NotControlled};
 use crate::config::{Config, ConfigError};
 use crate::control::Control;
-use crate::hub::{Hub, HubError};
-use crate::service::Services;
+use crate::core::{Core, CoreError};
+use crate::edge::{self, EdgeServer, SPARE_CARRIERS};
+use crate::group::Group;
+use crate::hub::Hub;
+use crate::registry::EdgeNumber;
 use crate::stats::{self, Stats};
 use crate::tls::{self, Certificate, TlsError};
 
-/// The health service's name for LinkService.
-pub const LINK_SERVICE: &str = "edgewise.v1.LinkService";
 /// Milliseconds between two turns of the clock; divides SPACE_BATCH_MS.
 const TURN_MS: u64 = 250;
-/// Carriers beyond one a link: describing, health checks, TLS handshakes under way.
-const SPARE_CARRIERS: usize = 1_024;
 /// Open files beyond one a carrier.
 const SPARE_FILES: u64 = 64;
 
@@ -48,8 +41,8 @@ pub enum ServerError {
     Tls(#[from] TlsError),
     /// No current epoch, or no description.
     #[error(transparent)]
-    Hub(#[from] HubError),
-    /// The listening socket cannot be bound.
+    Core(#[from] CoreError),
+    /// A listening socket cannot be bound.
     #[error("cannot listen on {listen}: {source}.{hint}")]
     Listen {
         /// Where.
@@ -71,25 +64,24 @@ pub struct Server;
 /// A server that runs until it is shut down or dropped.
 #[derive(Debug)]
 pub struct Running {
-    /// What clients are given.
+    /// What clients are given: the address of the first edge.
     pub address: Address,
-    /// Where it listens.
+    /// Where the first edge listens.
     pub local: SocketAddr,
-    hub: Arc<Hub>,
-    carriers: Carriers,
+    group: Arc<Group>,
+    edges: Arc<[EdgeServer]>,
     certificate: Option<Arc<Certificate>>,
-    health: HealthReporter,
     stopping: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
 }
 
 impl Server {
-    /// Binds and begins to serve on the current tokio runtime. With a controlled clock the server
-    /// offers ConformanceControl on the same port.
+    /// Binds all edges and begins to serve on the current tokio runtime. With a controlled clock
+    /// the server offers ConformanceControl on the ports of its edges.
     ///
     /// # Errors
     /// [`ServerError`], which says what to do.
-    pub async fn bind(config: Config, clock: Clock) -> Result<Running, ServerError> {
+    pub async fn bind(mut config: Config, clock: Clock) -> Result<Running, ServerError> {
         config.check()?;
         let certificate = match &config.tls {
             None => None,
@@ -99,59 +91,60 @@ impl Server {
             None => None,
             Some(shown) => Some(TlsAcceptor::from(tls::server_config(Arc::clone(shown))?)),
         };
-        let hub = Arc::new(Hub::new(config, clock)?);
-        let config = hub.config();
-        let (listener, local) = listen(config.listen)?;
-        let carriers = Carriers::default();
+        let listens: Vec<_> = config.listens().iter().map(|place| place.listen).collect();
+        let bound = listens.into_iter().map(edge::bind).collect::<Result<Vec<_>, _>>()?;
+        config.settle_ports(bound.iter().map(|bound| bound.local.port()));
+        let core = Arc::new(Core::new(config, clock)?);
+        let config = core.config();
         let admin = match &config.admin {
             None => None,
             Some(path) => Some(Admin::bind(path)?),
         };
-        let health = HealthReporter::new();
-        for name in ["", LINK_SERVICE] {
-            health.set_service_status(name, ServingStatus::Serving).await;
+        let numbers = (0..=u8::MAX).map(EdgeNumber).take(bound.len());
+        let hubs = numbers.map(|number| Hub::new(Arc::clone(&core), number)).collect();
+        let group = Arc::new(Group::new(Arc::clone(&core), hubs));
+        let controlled = core.clock().is_controlled();
+        let fingerprint = core.published().params.fingerprint;
+        let mut edges = Vec::with_capacity(bound.len());
+        for ((bound, place), hub) in bound.into_iter().zip(config.listens()).zip(group.hubs()) {
+            let address = Address { fingerprint, edge: place.edge, tls: config.tls.is_some() };
+            let control = controlled.then(|| Control::new(Arc::clone(&group)));
+            let (tls, hub) = (tls.clone(), Arc::clone(hub));
+            edges.push(EdgeServer::serve(bound, address, tls, hub, control).await);
         }
-        let control = hub.clock().is_controlled().then(|| Control::new(Arc::clone(&hub)));
-        let checks = HealthServer::new(HealthService::from_health_reporter(health.clone()));
-        let services = Services::new(Arc::clone(&hub), checks, control);
+        let edges: Arc<[EdgeServer]> = edges.into();
         let (stopping, stop) = watch::channel(false);
-        let most = config.links_max.saturating_add(SPARE_CARRIERS);
-        let mut tasks = vec![
-            tokio::spawn(accept::run(
-                listener,
-                tls,
-                services,
-                carriers.clone(),
-                most,
-                stop.clone(),
-            )),
-            tokio::spawn(turn_clock(Arc::clone(&hub))),
-        ];
+        let mut tasks = vec![tokio::spawn(turn_clock(Arc::clone(&group)))];
         if let Some(admin) = admin {
-            tasks.push(tokio::spawn(admin.run(Arc::clone(&hub), carriers.clone(), stop)));
+            let (group, edges) = (Arc::clone(&group), Arc::clone(&edges));
+            tasks.push(tokio::spawn(admin.run(move || stats_of(&group, &edges), stop)));
         }
-        let port = if config.edge.port == 0 { local.port() } else { config.edge.port };
-        let address = Address {
-            fingerprint: hub.published().params.fingerprint,
-            edge: Edge { host: config.edge.host.clone(), port },
-            tls: config.tls.is_some(),
+        core.epochs().warn(core.clock().now());
+        let Some(first) = edges.first() else {
+            return Err(CoreError::Description.into());
         };
-        hub.epochs().warn(hub.clock().now());
-        Ok(Running { address, local, hub, carriers, certificate, health, stopping, tasks })
+        let (address, local) = (first.address.clone(), first.local);
+        Ok(Running { address, local, group, edges, certificate, stopping, tasks })
     }
 }
 
 impl Running {
+    /// The edges, the first one first.
+    #[must_use]
+    pub fn edges(&self) -> &[EdgeServer] {
+        &self.edges
+    }
+
     /// A snapshot of all aggregates.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.hub.stats(self.carriers.open())
+        stats_of(&self.group, &self.edges)
     }
 
     /// What time it is for this server.
     #[must_use]
     pub fn now(&self) -> Now {
-        self.hub.clock().now()
+        self.group.core().clock().now()
     }
 
     /// Moves the clock forward and runs everything that became due.
@@ -159,8 +152,8 @@ impl Running {
     /// # Errors
     /// [`NotControlled`] for the system's clock.
     pub fn advance(&self, seconds: u64) -> Result<(), NotControlled> {
-        self.hub.clock().advance(seconds)?;
-        self.hub.run_due(self.hub.clock().now(), true);
+        self.group.core().clock().advance(seconds)?;
+        self.group.run_due(self.now(), true);
         Ok(())
     }
 
@@ -172,8 +165,9 @@ impl Running {
                 Err(error) => tracing::error!("certificate kept: {error}"),
             }
         }
-        match self.hub.epochs().reload() {
-            Ok(()) => self.hub.epochs().warn(self.hub.clock().now()),
+        let epochs = self.group.core().epochs();
+        match epochs.reload() {
+            Ok(()) => epochs.warn(self.now()),
             Err(error) => tracing::error!("epochs kept: {error}"),
         }
     }
@@ -181,22 +175,14 @@ impl Running {
     /// Stops: says so to health checks, accepts no more, says goodbye to every link, and ends
     /// whatever is left after the configured seconds.
     pub async fn shutdown(mut self) {
-        for name in ["", LINK_SERVICE] {
-            self.health.set_service_status(name, ServingStatus::NotServing).await;
-        }
         self.stopping.send_replace(true);
-        let now = self.hub.clock().now();
-        for link in self.hub.registry().select(|_| true) {
-            link.say_goodbye(&self.hub, now, GoodbyeCode::Shutdown);
+        for edge in &*self.edges {
+            edge.begin_to_stop().await;
         }
-        let limit = Duration::from_secs(self.hub.config().shutdown_seconds);
-        let ended = tokio::time::timeout(limit, async {
-            while self.carriers.open() > 0 {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        });
-        if ended.await.is_err() {
-            tracing::warn!(carriers = self.carriers.open(), "closing those that did not end");
+        let limit = Duration::from_secs(self.group.core().config().shutdown_seconds);
+        let until = tokio::time::Instant::now() + limit;
+        for edge in &*self.edges {
+            edge.end(until.saturating_duration_since(tokio::time::Instant::now())).await;
         }
         for task in std::mem::take(&mut self.tasks) {
             task.abort();
@@ -208,33 +194,17 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Dropping `stopping` then ends every carrier at once.
         for task in &self.tasks {
             task.abort();
+        }
+        for edge in &*self.edges {
+            edge.lose();
         }
     }
 }
 
-fn listen(listen: SocketAddr) -> Result<(TcpListener, SocketAddr), ServerError> {
-    let bound = accept::bind(listen).and_then(|socket| {
-        let local = socket.local_addr()?;
-        Ok((socket, local))
-    });
-    bound.map_err(|source| {
-        let hint = match source.kind() {
-            io::ErrorKind::AddrInUse => {
-                " Another program listens there: stop it, or change `listen`."
-            }
-            io::ErrorKind::AddrNotAvailable => {
-                " It is no address of this machine: use \"[::]\" for all of them."
-            }
-            io::ErrorKind::PermissionDenied => {
-                " Ports below 1024 need CAP_NET_BIND_SERVICE: use a higher one."
-            }
-            _ => "",
-        };
-        ServerError::Listen { listen, source, hint }
-    })
+fn stats_of(group: &Group, edges: &[EdgeServer]) -> Stats {
+    group.stats(edges.iter().map(EdgeServer::stats).collect())
 }
 
 /// Says so where the system lets the process open too few files for so many links.
@@ -246,10 +216,11 @@ pub fn warn_of_files(links_max: usize) {
 }
 
 /// Runs what became due, at every multiple of [`TURN_MS`] of the server's clock.
-async fn turn_clock(hub: Arc<Hub>) {
+async fn turn_clock(group: Arc<Group>) {
+    let clock = group.core().clock().clone();
     loop {
-        let into = hub.clock().now().millis() % TURN_MS;
+        let into = clock.now().millis() % TURN_MS;
         tokio::time::sleep(Duration::from_millis(TURN_MS - into)).await;
-        hub.run_due(hub.clock().now(), false);
+        group.run_due(clock.now(), false);
     }
 }

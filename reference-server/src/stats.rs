@@ -59,6 +59,30 @@ pub struct Stats {
     pub cpu_ms: Option<u64>,
     /// Resident memory of the process, in bytes; `None` where the system does not say.
     pub rss_bytes: Option<u64>,
+    /// What each edge has a share in.
+    #[serde(default)]
+    pub edges: Vec<EdgeStats>,
+}
+
+/// A snapshot of what one edge has and has counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EdgeStats {
+    /// Where clients reach it, `host:port`.
+    pub address: String,
+    /// Whether it serves: an edge that was lost does not.
+    pub serving: bool,
+    /// Confirmed links.
+    pub links: u64,
+    /// Links that have not confirmed.
+    pub half_open: u64,
+    /// HTTP/2 connections.
+    pub carriers: u64,
+    /// Blocks taken from clients.
+    pub blocks_in: u64,
+    /// Blocks handed out.
+    pub blocks_out: u64,
+    /// Streams refused before they had keys.
+    pub refused_streams: u64,
 }
 
 impl Counters {
@@ -91,20 +115,17 @@ impl Counters {
             .map(|counter| counter.load(Ordering::Relaxed))
     }
 
-    /// Refused requests by name of their code.
-    #[must_use]
-    pub fn rejects(&self) -> std::collections::BTreeMap<String, u64> {
-        let mut rejects = std::collections::BTreeMap::new();
+    /// Adds refused requests by name of their code; those of no requests are left out.
+    pub fn add_rejects(&self, rejects: &mut std::collections::BTreeMap<String, u64>) {
         for (index, counter) in self.rejects.iter().enumerate() {
             let count = counter.load(Ordering::Relaxed);
             let code = i32::try_from(index).ok();
             let code = code.and_then(|code| RejectCode::try_from(code).ok());
             if let Some(code) = code.filter(|_| count > 0) {
                 let name = code.as_str_name().trim_start_matches("REJECT_CODE_");
-                rejects.insert(name.to_owned(), count);
+                *rejects.entry(name.to_owned()).or_default() += count;
             }
         }
-        rejects
     }
 }
 
@@ -163,9 +184,12 @@ mod tests {
         refusals[RejectCode::Quota as usize] = 2;
         refusals[RejectCode::Gap as usize] = 1;
         counters.refusals(&refusals);
-        let rejects = counters.rejects();
-        assert_eq!(rejects.get("QUOTA"), Some(&2));
-        assert_eq!(rejects.get("GAP"), Some(&1));
+        let mut rejects = std::collections::BTreeMap::new();
+        counters.add_rejects(&mut rejects);
+        Counters::default().add_rejects(&mut rejects);
+        counters.add_rejects(&mut rejects);
+        assert_eq!(rejects.get("QUOTA"), Some(&4));
+        assert_eq!(rejects.get("GAP"), Some(&2));
         assert_eq!(rejects.len(), 2);
     }
 }

@@ -183,7 +183,8 @@ fn configuration(edge: &Edge, tls: bool) -> String {
          admin_socket = \"admin.sock\"\n\n\
          # What `edgewise-server access-key` prints, if not everyone may create connections:\n\
          # access_key = \"...\"\n\n\
-         # Where else this identity serves: edges = [\"b.example.org:5223\"]\n\
+         # More edges of this server: at the end of this file, for each, a table\n\
+         # [[edge]] with `listen`, `host` and, if it is another, `port`.\n\
          # shutdown_seconds = 10\n\
          # log_level = \"info\"       # error, warn, info, debug, trace\n\
          # log_format = \"text\"      # text, json\n\n\

@@ -21,7 +21,7 @@ use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
 use super::{Failure, say, serve};
 use crate::config::{Config, Settings, Tls};
-use crate::server::LINK_SERVICE;
+use crate::edge::LINK_SERVICE;
 use crate::tls;
 
 /// Time for the whole check.
@@ -31,24 +31,29 @@ const ANSWER_MAX: usize = 64;
 
 type CheckError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Asks the configured server whether it serves links.
+/// Asks every edge of the configured server whether it serves links.
 pub(crate) fn check(settings: &Settings) -> Result<(), Failure> {
-    let asked = serve::runtime()?.block_on(async {
-        tokio::time::timeout(LIMIT, ask(&settings.config))
-            .await
-            .unwrap_or_else(|_| Err("no answer within 5 seconds".into()))
-    });
-    match asked {
-        Ok(ServingStatus::Serving) => {
-            say("serving");
-            Ok(())
+    let runtime = serve::runtime()?;
+    for place in settings.config.listens() {
+        let to = local(place.listen);
+        let asked = runtime.block_on(async {
+            tokio::time::timeout(LIMIT, ask(&settings.config, to))
+                .await
+                .unwrap_or_else(|_| Err("no answer within 5 seconds".into()))
+        });
+        match asked {
+            Ok(ServingStatus::Serving) => {}
+            Ok(_) => {
+                let message = format!("the server on {to} answers that it does not serve");
+                return Err(Failure::work(message));
+            }
+            Err(error) => {
+                return Err(Failure::work(format!("no server that serves on {to}: {error}")));
+            }
         }
-        Ok(_) => Err(Failure::work("the server answers that it does not serve")),
-        Err(error) => Err(Failure::work(format!(
-            "no server that serves on {}: {error}",
-            local(settings.config.listen)
-        ))),
     }
+    say("serving");
+    Ok(())
 }
 
 /// Where a server that listens on `listen` is reached from this machine.
@@ -61,8 +66,9 @@ fn local(listen: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, listen.port())
 }
 
-async fn ask(config: &Config) -> Result<ServingStatus, CheckError> {
-    let socket = TcpStream::connect(local(config.listen)).await?;
+#[expect(clippy::disallowed_methods, reason = "a command of the operator's, not the server")]
+async fn ask(config: &Config, to: SocketAddr) -> Result<ServingStatus, CheckError> {
+    let socket = TcpStream::connect(to).await?;
     let Some(Tls::Files { certificate, .. }) = &config.tls else { return request(socket).await };
     let shown = tls::read_chain(certificate)?.into_iter().next().ok_or("no certificate")?;
     let provider = Arc::new(aws_lc_rs::default_provider());

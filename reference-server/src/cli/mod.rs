@@ -5,6 +5,7 @@
 mod files;
 mod health;
 mod logging;
+mod network;
 mod serve;
 
 use std::fmt::Display;
@@ -54,6 +55,8 @@ enum Command {
     Healthcheck(Configured),
     /// Print the running server's statistics: aggregates, nothing about anyone.
     Stats(StatsArgs),
+    /// Run a whole network on this machine: ten unlinked groups of edges, in memory. ctrl-c ends it.
+    Network(network::NetworkArgs),
     /// Be a server under test: ServerStart on standard input, ServerReady on standard output.
     Conformance(ConformanceArgs),
 }
@@ -136,6 +139,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::AccessKey(configured) => files::access_key(&settings(&configured)?),
         Command::Healthcheck(configured) => health::check(&settings(&configured)?),
         Command::Stats(stats) => serve::stats(&settings(&stats.configured)?, stats.json),
+        Command::Network(arguments) => network::network(&arguments),
         Command::Conformance(arguments) => conformance(&arguments),
     }
 }

@@ -1,14 +1,14 @@
 //! Commands around a running server: `serve`, `address`, `check-config`, `stats`.
 
-use edgewise_spec::link::{Address, Edge};
+use edgewise_spec::link::Address;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Failure, logging, say};
 use crate::admin;
 use crate::clock::Clock;
-use crate::config::Settings;
-use crate::hub::Hub;
+use crate::config::{Place, Settings};
+use crate::core::Core;
 use crate::server::{Running, Server, warn_of_files};
 use crate::stats::Stats;
 use crate::tls::Certificate;
@@ -26,9 +26,12 @@ pub(crate) fn serve(settings: &Settings) -> Result<(), Failure> {
     logging::install(settings.log_level, settings.log_format);
     runtime()?.block_on(async {
         let config = settings.config.clone();
-        warn_of_files(config.links_max);
+        let edges = config.listens().len();
+        warn_of_files(config.links_max.saturating_mul(edges));
         let running = Server::bind(config, Clock::system()).await.map_err(Failure::work)?;
-        tracing::info!(address = %running.address, listen = %running.local, "serving");
+        for edge in running.edges() {
+            tracing::info!(address = %edge.address, listen = %edge.local, "serving");
+        }
         until_stopped(&running).await.map_err(Failure::work)?;
         tracing::info!("stopping");
         running.shutdown().await;
@@ -50,9 +53,11 @@ async fn until_stopped(running: &Running) -> std::io::Result<()> {
     }
 }
 
-/// Prints the address that clients are given.
+/// Prints the addresses of all edges: clients are given any of them.
 pub(crate) fn address(settings: &Settings) -> Result<(), Failure> {
-    say(address_of(settings)?);
+    for address in addresses(settings)? {
+        say(address);
+    }
     Ok(())
 }
 
@@ -63,16 +68,18 @@ pub(crate) fn check(settings: &Settings) -> Result<(), Failure> {
         Certificate::load(tls, &config.edge.host).map_err(Failure::usage)?;
     }
     let clock = Clock::system();
-    let hub = Hub::new(config.clone(), clock.clone()).map_err(Failure::usage)?;
-    let address = address_of(settings)?;
-    let left = hub.epochs().signed_until(clock.now());
+    let core = Core::new(config.clone(), clock.clone()).map_err(Failure::usage)?;
+    let addresses = addresses(settings)?;
+    let left = core.epochs().signed_until(clock.now());
     let days = left.map_or(0, |until| until.saturating_sub(clock.now().seconds()) / 86_400);
-    say(format_args!("address:   {address}"));
-    say(format_args!("listen:    {}", config.listen));
+    for (address, place) in addresses.iter().zip(config.listens()) {
+        say(format_args!("address:   {address}"));
+        say(format_args!("listen:    {}", place.listen));
+    }
     say(format_args!("tls:       {}", if config.tls.is_some() { "1.3" } else { "off" }));
     say(format_args!("epochs:    signed for {days} more days"));
     say(format_args!("password:  {}", if config.access.is_some() { "asked for" } else { "none" }));
-    say(format_args!("links:     at most {}", config.links_max));
+    say(format_args!("links:     at most {} an edge", config.links_max));
     say(format_args!("keeps:     at most {} connections", config.connections_max));
     Ok(())
 }
@@ -100,16 +107,17 @@ fn print(stats: &Stats) -> Result<(), serde_json::Error> {
     Ok(())
 }
 
-fn address_of(settings: &Settings) -> Result<Address, Failure> {
-    let config = &settings.config;
-    let port = if config.edge.port == 0 { config.listen.port() } else { config.edge.port };
-    if port == 0 {
+fn addresses(settings: &Settings) -> Result<Vec<Address>, Failure> {
+    let mut config = settings.config.clone();
+    let ports: Vec<_> = config.listens().iter().map(|place| place.listen.port()).collect();
+    config.settle_ports(ports);
+    let places = config.listens();
+    if places.iter().any(|place| place.edge.port == 0) {
         return Err(Failure::usage("`port` is missing, and `listen` lets the system choose one"));
     }
-    let hub = Hub::new(config.clone(), Clock::system()).map_err(Failure::usage)?;
-    Ok(Address {
-        fingerprint: hub.published().params.fingerprint,
-        edge: Edge { host: config.edge.host.clone(), port },
-        tls: config.tls.is_some(),
-    })
+    let tls = config.tls.is_some();
+    let core = Core::new(config, Clock::system()).map_err(Failure::usage)?;
+    let fingerprint = core.published().params.fingerprint;
+    let address = |place: Place| Address { fingerprint, edge: place.edge, tls };
+    Ok(places.into_iter().map(address).collect())
 }

@@ -45,15 +45,17 @@ pub struct Config {
     pub limits: Limits,
     /// Link classes that are served, ascending.
     pub classes: Vec<Class>,
-    /// Where else this identity serves.
+    /// Further edges of this server, in front of the same core.
+    pub further: Vec<Place>,
+    /// Where else this identity serves, beside the edges of this server.
     pub edges: Vec<Edge>,
     /// The access password's key; `None` lets anyone create connections.
     pub access: Option<Arc<AccessKey>>,
-    /// Most links, confirmed or not.
+    /// Most links of each edge, confirmed or not.
     pub links_max: usize,
-    /// Most links that have not confirmed.
+    /// Most links of each edge that have not confirmed.
     pub half_open_max: usize,
-    /// Most simplex connections.
+    /// Most simplex connections, over all edges.
     pub connections_max: usize,
     /// Seconds in which a hello must be complete and confirmed.
     pub hello_seconds: u64,
@@ -61,6 +63,15 @@ pub struct Config {
     pub admin: Option<PathBuf>,
     /// Seconds after which a shutdown stops waiting for links to take their last block.
     pub shutdown_seconds: u64,
+}
+
+/// Where an edge listens, and where clients reach it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Where to listen; port 0 lets the system choose one.
+    pub listen: SocketAddr,
+    /// Host and port of the edge's address; port 0 stands for the one listened on.
+    pub edge: Edge,
 }
 
 /// Where the certificate comes from. The fingerprint is the identity, so any certificate will do.
@@ -114,6 +125,7 @@ impl Config {
             epochs: Epochs::Identity { key: Arc::new(identity), epoch_seconds: EPOCH_SECONDS },
             limits: Limits::default(),
             classes: Class::ALL.to_vec(),
+            further: Vec::new(),
             edges: Vec::new(),
             access: None,
             links_max: LINKS_MAX,
@@ -123,6 +135,51 @@ impl Config {
             admin: None,
             shutdown_seconds: SHUTDOWN_SECONDS,
         }
+    }
+
+    /// The same with `count` edges in all, each on a free port of its own.
+    #[must_use]
+    pub fn with_edges(mut self, count: usize) -> Self {
+        let place = Place { listen: self.listen, edge: self.edge.clone() };
+        self.further = vec![place; count.saturating_sub(1)];
+        self
+    }
+
+    /// Has the edges listen on consecutive ports from this one on, at most the last there is.
+    pub fn listen_from(&mut self, first: u16) {
+        let edges = self.further.iter_mut().map(|place| &mut place.listen);
+        for (offset, listen) in std::iter::once(&mut self.listen).chain(edges).enumerate() {
+            listen.set_port(first.saturating_add(u16::try_from(offset).unwrap_or(u16::MAX)));
+        }
+    }
+
+    /// Where all edges of this server are, the first one first.
+    #[must_use]
+    pub fn listens(&self) -> Vec<Place> {
+        let first = Place { listen: self.listen, edge: self.edge.clone() };
+        std::iter::once(first).chain(self.further.iter().cloned()).collect()
+    }
+
+    /// Puts the ports that the edges listen on where none is said.
+    pub(crate) fn settle_ports(&mut self, ports: impl IntoIterator<Item = u16>) {
+        let first = std::iter::once(&mut self.edge);
+        let edges = first.chain(self.further.iter_mut().map(|place| &mut place.edge));
+        for (edge, port) in edges.zip(ports) {
+            if edge.port == 0 {
+                edge.port = port;
+            }
+        }
+    }
+
+    /// What Describe lists: every place of the identity, in the same order at each of them
+    /// (LINK-9), and nothing where there is only this one.
+    #[must_use]
+    pub fn described_edges(&self) -> Vec<Edge> {
+        let own = self.listens().into_iter().map(|place| place.edge);
+        let mut all: Vec<_> = own.chain(self.edges.iter().cloned()).collect();
+        all.sort_by_key(Edge::to_string);
+        all.dedup();
+        if all.len() == 1 { Vec::new() } else { all }
     }
 
     /// Checks what types cannot: closed lists and bounds.
@@ -145,13 +202,34 @@ impl Config {
         within("limits.connections_max", self.connections_max, 1, u32::MAX as usize - 1)?;
         within("shutdown_seconds", self.shutdown_seconds, 0, 600)?;
         within("hello_seconds", self.hello_seconds, 1, HELLO_SECONDS)?;
-        if self.edges.len() > EDGES_MAX {
-            let wants = format!("at most {EDGES_MAX} of them");
-            return Err(value("edges", self.edges.len(), wants));
+        let edges = 1 + self.further.len() + self.edges.len();
+        if edges > EDGES_MAX {
+            let wants = format!("at most {EDGES_MAX} in all, every `[[edge]]` among them");
+            return Err(value("edges", edges, wants));
         }
+        self.check_places()?;
         // A create goes over a medium link whatever the connection's class, so medium is no choice.
         if !self.classes.contains(&Class::Medium) {
             return Err(value("classes", "without medium", "a list with \"medium\" in it"));
+        }
+        Ok(())
+    }
+
+    /// No two edges are one place.
+    fn check_places(&self) -> Result<(), ConfigError> {
+        let places = self.listens();
+        for (index, place) in places.iter().enumerate() {
+            for other in places.iter().take(index) {
+                let listen = place.listen.port() != 0 && place.listen == other.listen;
+                if listen {
+                    let wants = "another port or address for each edge";
+                    return Err(value("edge.listen", place.listen, wants));
+                }
+                if place.edge.port != 0 && place.edge == other.edge {
+                    let wants = "another host or port for each edge";
+                    return Err(value("edge.host", &place.edge, wants));
+                }
+            }
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::error::{ConfigError, quoted, value};
-use super::{CONNECTIONS_MAX, Config, Epochs, LINKS_MAX, SHUTDOWN_SECONDS, Tls};
+use super::{CONNECTIONS_MAX, Config, Epochs, LINKS_MAX, Place, SHUTDOWN_SECONDS, Tls};
 
 /// A configuration file, checked.
 #[derive(Clone, Debug)]
@@ -108,10 +108,12 @@ pub fn edge(host: &str, port: u16) -> Result<Edge, ConfigError> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    listen: String,
-    host: String,
+    listen: Option<String>,
+    host: Option<String>,
     #[serde(default)]
     port: u16,
+    #[serde(default, rename = "edge")]
+    further: Vec<FileEdge>,
     epochs: PathBuf,
     #[serde(default = "yes")]
     tls: bool,
@@ -129,6 +131,15 @@ struct File {
     log_format: LogFormat,
     #[serde(default)]
     limits: FileLimits,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileEdge {
+    listen: String,
+    host: String,
+    #[serde(default)]
+    port: u16,
 }
 
 #[derive(Default, Deserialize)]
@@ -150,10 +161,8 @@ const fn yes() -> bool {
 
 impl File {
     fn into_config(self, folder: &Path) -> Result<Config, ConfigError> {
-        let listen = self.listen.parse().map_err(|_| {
-            value("listen", quoted(&self.listen), "an IP address and a port, as \"[::]:5223\"")
-        })?;
-        let edge = edge(&self.host, self.port)?;
+        let mut places = self.places()?;
+        let Place { listen, edge } = places.remove(0);
         let edges = self.edges.iter().map(|text| {
             Edge::from_str(text)
                 .map_err(|_| value("edges", quoted(text), "host:port, as \"b.example.org:5223\""))
@@ -168,6 +177,7 @@ impl File {
         Ok(Config {
             listen,
             edge,
+            further: places,
             tls: tls(self.tls, self.certificate, self.certificate_key, folder)?,
             epochs: Epochs::File(folder.join(self.epochs)),
             limits: self.limits.imposed(),
@@ -182,6 +192,32 @@ impl File {
             shutdown_seconds: self.shutdown_seconds.unwrap_or(SHUTDOWN_SECONDS),
         })
     }
+}
+
+impl File {
+    /// All edges, at least one: that of the file's top, and those of its tables.
+    fn places(&self) -> Result<Vec<Place>, ConfigError> {
+        let first = match (&self.listen, &self.host) {
+            (Some(listen), Some(host)) => Some(place(listen, host, self.port)?),
+            (None, None) if self.port == 0 && !self.further.is_empty() => None,
+            (None, _) => {
+                let wants = "an IP address and a port, as \"[::]:5223\"";
+                return Err(value("listen", "missing", wants));
+            }
+            (Some(_), None) => {
+                return Err(value("host", "missing", "where clients reach this edge"));
+            }
+        };
+        let further = self.further.iter().map(|edge| place(&edge.listen, &edge.host, edge.port));
+        first.map(Ok).into_iter().chain(further).collect()
+    }
+}
+
+fn place(listen: &str, host: &str, port: u16) -> Result<Place, ConfigError> {
+    let at = listen.parse().map_err(|_| {
+        value("listen", quoted(listen), "an IP address and a port, as \"[::]:5223\"")
+    })?;
+    Ok(Place { listen: at, edge: edge(host, port)? })
 }
 
 impl FileLimits {
@@ -309,6 +345,34 @@ mod tests {
         ] {
             let error = parse(&USUAL.replace(from, to)).map(|_| to).unwrap_err().to_string();
             assert!(error.contains(wanted), "{to}: {error}");
+        }
+    }
+
+    #[test]
+    fn edges_are_the_files_own_and_its_tables() {
+        let second = "[[edge]]\nlisten = \"[::]:5224\"\nhost = \"b.example.org\"\n";
+        let config = parse(&format!("{USUAL}\nedges = [\"c.example.org:1\"]\n{second}")).unwrap();
+        let places = config.config.listens();
+        assert_eq!(places.len(), 2);
+        assert_eq!(places[1].listen.port(), 5224);
+        let mut config = config.config;
+        config.settle_ports([5223, 5224]);
+        let described: Vec<_> = config.described_edges().iter().map(Edge::to_string).collect();
+        assert_eq!(described, ["b.example.org:5224", "c.example.org:1", "chat.example.org:5223"]);
+        assert!(parse(USUAL).unwrap().config.described_edges().is_empty());
+        // The tables alone do as well.
+        let only = USUAL.replace("listen = \"[::]:5223\"", "").replace("host = ", "# ");
+        let config = parse(&format!("{only}\n{second}")).unwrap().config;
+        assert_eq!((config.listen.port(), config.further.len()), (5224, 0));
+        for (text, wanted) in [
+            (only.clone(), "`listen` cannot be missing"),
+            (format!("{only}\nlisten = \"[::]:1\"\n{second}"), "`host` cannot be missing"),
+            (format!("{USUAL}\n{second}\n{second}"), "`edge.listen` cannot be [::]:5224"),
+            (format!("{USUAL}\n{}", second.replace("5224", "0").repeat(20)), "at most 20 in all"),
+            (format!("{USUAL}\n{second}\nlinks_max = 1"), "unknown field"),
+        ] {
+            let error = parse(&text).map(|_| text).unwrap_err().to_string();
+            assert!(error.contains(wanted), "{error}");
         }
     }
 

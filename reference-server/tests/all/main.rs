@@ -1,5 +1,6 @@
 //! The server from outside: over sockets, as a program, and under abuse.
 #![allow(
+    clippy::disallowed_methods,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
@@ -8,8 +9,10 @@
 )]
 
 mod abuse;
+mod edges;
 mod links;
 mod logging;
+mod network;
 mod peer;
 mod program;
 mod time;

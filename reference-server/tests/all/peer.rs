@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
@@ -42,8 +43,12 @@ pub async fn start_with(clock: Clock, change: impl FnOnce(&mut Config)) -> Runni
     Server::bind(config, clock).await.unwrap()
 }
 
+/// How often this process has dialled.
+pub static DIALS: AtomicU64 = AtomicU64::new(0);
+
 /// One HTTP/2 connection; its task ends with the test's runtime.
 pub async fn connect(to: SocketAddr) -> SendRequest<Bytes> {
+    DIALS.fetch_add(1, Ordering::Relaxed);
     connect_over(TcpStream::connect(to).await.unwrap(), 65_535).await
 }
 
@@ -240,7 +245,12 @@ pub struct Link {
 impl Link {
     /// Opens over a new carrier.
     pub async fn open(running: &Running, class: Class) -> Self {
-        let sender = connect(running.local).await;
+        Self::open_at(running, 0, class).await
+    }
+
+    /// Opens over a new carrier to one of the edges.
+    pub async fn open_at(running: &Running, edge: usize, class: Class) -> Self {
+        let sender = connect(running.edges()[edge].local).await;
         let epoch = epoch(running, &sender).await;
         Self::open_on(&sender, &epoch, class).await
     }

@@ -120,6 +120,38 @@ fn init_makes_a_server_that_serves_and_stops_when_told() {
 }
 
 #[test]
+fn several_edges_are_served_checked_and_told_of() {
+    let (folder, first) = init(&["--no-tls"]);
+    let port = free_port();
+    let config = folder.path().join("server.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let edge = format!("\n[[edge]]\nlisten = \"127.0.0.1:{port}\"\nhost = \"127.0.0.1\"\n");
+    std::fs::write(&config, text + &edge).unwrap();
+    let second = Address {
+        edge: edgewise_spec::link::Edge { port: port.parse().unwrap(), ..first.edge.clone() },
+        ..first.clone()
+    };
+    let addresses = said(&run(folder.path(), &["address"]));
+    assert_eq!(addresses, format!("{first}\n{second}"));
+    let checked = said(&run(folder.path(), &["check-config"]));
+    assert!(checked.contains(&second.to_string()), "{checked}");
+    let serving = Serving::start(folder.path());
+    let stats: Stats =
+        serde_json::from_str(&said(&run(folder.path(), &["stats", "--json"]))).unwrap();
+    let places: Vec<_> = stats.edges.iter().map(|edge| edge.address.clone()).collect();
+    assert_eq!(places, [first.edge.to_string(), second.edge.to_string()]);
+    assert!(stats.edges.iter().all(|edge| edge.serving));
+    serving.signal("-HUP");
+    serving.signal("-TERM");
+    let (code, log) = serving.wait();
+    assert_eq!(code, Some(0), "{log}");
+    for address in [first, second] {
+        assert!(log.contains(&address.to_string()), "{log}");
+    }
+    assert_eq!(run(folder.path(), &["healthcheck"]).status.code(), Some(1));
+}
+
+#[test]
 fn init_overwrites_nothing() {
     let (folder, _) = init(&[]);
     let before = std::fs::read(folder.path().join("identity.key")).unwrap();
