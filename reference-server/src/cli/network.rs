@@ -25,7 +25,7 @@ pub(crate) struct NetworkArgs {
     /// The first of consecutive ports, group by group; else free ports are chosen.
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     base_port: Option<u16>,
-    /// Write an address of each group into this file, a line each: `edgewise servers add --file`.
+    /// Write an address of each group into this file, a line each.
     #[arg(long, value_name = "FILE")]
     addresses: Option<PathBuf>,
     /// Say where everything is as one JSON object, and nothing else.
@@ -122,7 +122,7 @@ fn announce(arguments: &NetworkArgs, network: &Network) -> Result<(), Failure> {
     }
     match &arguments.addresses {
         Some(path) => {
-            say(format_args!("take them in: edgewise servers add --file {}", path.display()))
+            say(format_args!("one of each is in {}: edgewise servers add ADDRESS", path.display()))
         }
         None => say("take one in: edgewise servers add ADDRESS"),
     }
