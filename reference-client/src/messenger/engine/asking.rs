@@ -2,7 +2,7 @@
 
 use edgewise_spec::client::{Key, Lifetime};
 use edgewise_spec::frame::Class;
-use edgewise_spec::invitation::{Card, CardKind, ContactBundle, Request};
+use edgewise_spec::invitation::{BundleRefused, Card, CardKind, ContactBundle, Request};
 use edgewise_spec::mutant;
 use edgewise_spec::suite;
 
@@ -97,6 +97,12 @@ impl Turn<'_, '_> {
         };
         let (card, greeting) = (asked.card.clone(), asked.greeting.clone());
         let stored = self.tx.invitation(id)?.ok_or(MessengerError::Unknown("invitation"))?;
+        let seen = self.version_opened(stored.profile, &card)?;
+        if contact.version() < seen && !mutant!(INVITATION_44) {
+            // INVITATION-44: another request has opened a later one meanwhile.
+            let older = BundleRefused::Older { got: contact.version(), seen };
+            return self.not_left(&older.to_string());
+        }
         self.note_opened(stored.profile, &card, contact.version())?;
         // INVITATION-23: it leaves this device.
         self.tx.set_invitation(id, &Invitation { given: Given::Sent, ..stored })?;
@@ -140,14 +146,13 @@ impl Turn<'_, '_> {
     }
 
     fn note_opened(&mut self, profile: ProfileId, card: &Card, version: u32) -> Result<()> {
-        let highest = self.version_opened(profile, card)?.max(version);
         let hash = suite::hash(&[card.secret().as_bytes()]);
         let stored = self.tx.setting(Some(profile), OPENED)?;
         let known = stored.map_or_else(Vec::new, |stored| stored.bytes().to_vec());
         let others = known.chunks(OPENED_LEN).filter(|known| !known.starts_with(&hash));
         let mut opened: Vec<u8> = others.flatten().copied().collect();
         opened.extend_from_slice(&hash);
-        opened.extend_from_slice(&highest.to_be_bytes());
+        opened.extend_from_slice(&version.to_be_bytes());
         let surplus = opened.len().saturating_sub(OPENED_MAX * OPENED_LEN);
         opened.drain(..surplus);
         let value = Versioned::new(1, opened.into());
