@@ -2,38 +2,18 @@
 //! known of it, and nothing that was finished is lost.
 
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use prost::Message;
-use serde_json::Value;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_edgewise-conformance");
+use crate::told::{PROGRAM, Told, told};
 
 /// Cases that take their time and need most of a driver.
 const FEW: [&str; 6] =
     ["--case", "session/as-claimer", "--case", "session/as-inviter", "--case", "message/gap"];
 
-/// `edgewise-conformance client …`: its exit code and report.
-fn client(folder: &Path, args: &[&str]) -> (Option<i32>, Value) {
-    let report = folder.join("report.json");
-    let output = Command::new(PROGRAM)
-        .current_dir(folder)
-        .args(["client", "--report", &format!("json={}", report.display())])
-        .args(args)
-        .output()
-        .unwrap();
-    let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
-    let report = std::fs::read_to_string(&report).unwrap_or_else(|_| panic!("{text:?}"));
-    (output.status.code(), serde_json::from_str(&report).unwrap())
-}
-
-fn cases(report: &Value) -> &Vec<Value> {
-    report["cases"].as_array().unwrap()
-}
-
-fn outcomes(report: &Value) -> Vec<&str> {
-    cases(report).iter().map(|case| case["outcome"].as_str().unwrap()).collect()
+fn client(folder: &Path, args: &[&str]) -> Told {
+    told(folder, Some("client"), args)
 }
 
 #[test]
@@ -45,10 +25,10 @@ fn the_reference_client_is_judged_where_it_listens() {
     let folder = tempfile::tempdir().unwrap();
     let more = ["--case", "session/killed-sending", "--case", "property/talks-with-the-suite"];
     let args = [&["--attach", &url, "--cases", "25"][..], &FEW, &more].concat();
-    let (exit, report) = client(folder.path(), &args);
-    assert_eq!(exit, Some(0), "{report:#}");
-    assert_eq!(outcomes(&report), ["pass"; 5], "{report:#}");
-    assert_eq!(report["targets"][0]["implementation"], "edgewise-client");
+    let ran = client(folder.path(), &args);
+    assert_eq!(ran.exit, Some(0), "{}", ran.text);
+    assert_eq!(ran.outcomes(), ["pass"; 5], "{}", ran.text);
+    assert_eq!(ran.report["targets"][0]["implementation"], "edgewise-client");
     runtime.shutdown_background();
 }
 
@@ -56,9 +36,9 @@ fn the_reference_client_is_judged_where_it_listens() {
 fn nobody_at_the_address_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let args = ["--attach", "http://127.0.0.1:1", "--case", "session/as-claimer"];
-    let (exit, report) = client(folder.path(), &args);
-    assert_ne!(exit, Some(0));
-    let actual = cases(&report)[0]["actual"].as_str().unwrap();
+    let ran = client(folder.path(), &args);
+    assert_ne!(ran.exit, Some(0), "{}", ran.text);
+    let actual = ran.cases()[0]["actual"].as_str().unwrap();
     assert!(actual.contains("http://127.0.0.1:1"), "{actual}");
 }
 
@@ -81,15 +61,15 @@ fn judged(then: &str, outcome: &str, told: &[&str]) {
     let exec = sound_twice_then(folder.path(), then);
     let more = ["--jobs", "1", "--outcome-seconds", "2"];
     let begin = Instant::now();
-    let (exit, report) = client(folder.path(), &[&["--exec", &exec][..], &FEW, &more].concat());
+    let ran = client(folder.path(), &[&["--exec", &exec][..], &FEW, &more].concat());
     assert!(begin.elapsed() < Duration::from_secs(90), "{:?}", begin.elapsed());
-    assert_ne!(exit, Some(0));
-    let mut came = outcomes(&report);
+    assert_ne!(ran.exit, Some(0), "{}", ran.text);
+    let mut came = ran.outcomes();
     came.sort_unstable();
     let mut wanted = ["pass", outcome, outcome];
     wanted.sort_unstable();
-    assert_eq!(came, wanted, "{report:#}");
-    for case in cases(&report).iter().filter(|case| case["outcome"] != "pass") {
+    assert_eq!(came, wanted, "{}", ran.text);
+    for case in ran.cases().iter().filter(|case| case["outcome"] != "pass") {
         let actual = case["actual"].as_str().unwrap();
         for told in told.iter().chain(&["a last word", "last asked: "]) {
             assert!(actual.contains(told), "no {told:?} in {actual}");
@@ -119,10 +99,10 @@ fn a_driver_that_never_says_a_word_does_not_hold_up_the_suite() {
     let folder = tempfile::tempdir().unwrap();
     let begin = Instant::now();
     let args = ["--exec", "cat >/dev/null", "--start-seconds", "1", "--jobs", "8"];
-    let (exit, report) = client(folder.path(), &args);
-    assert_ne!(exit, Some(0));
+    let ran = client(folder.path(), &args);
+    assert_ne!(ran.exit, Some(0), "{}", ran.text);
     assert!(begin.elapsed() < Duration::from_secs(60), "{:?}", begin.elapsed());
-    let outcomes = outcomes(&report);
+    let outcomes = ran.outcomes();
     let timeouts = outcomes.iter().filter(|outcome| **outcome == "timeout").count();
     assert!((8..=16).contains(&timeouts), "{timeouts}");
     assert!(outcomes.contains(&"notrun"), "{outcomes:?}");

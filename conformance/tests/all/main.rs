@@ -16,5 +16,6 @@ mod plug;
 mod preflight;
 mod run;
 mod talk;
+mod told;
 mod trace;
 mod vectors;

@@ -7,50 +7,12 @@ use std::process::Command;
 use edgewise_server::config::{Config, Tls};
 use edgewise_server::{Clock, Running, Server};
 use edgewise_spec::link::IdentityKey;
-use serde_json::Value;
 use tokio::runtime::Runtime;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_edgewise-conformance");
+use crate::told::{PROGRAM, Told, told};
 
-/// What a run of the program came to.
-struct Told {
-    exit: Option<i32>,
-    text: String,
-    report: Value,
-}
-
-/// `edgewise-conformance server …`, with its report.
 fn server(folder: &Path, args: &[&str]) -> Told {
-    let report = folder.join("report.json");
-    let output = Command::new(PROGRAM)
-        .current_dir(folder)
-        .args(["server", "--report"])
-        .arg(format!("json={}", report.display()))
-        .args(args)
-        .output()
-        .unwrap();
-    let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
-    let text = text.concat();
-    let report = std::fs::read_to_string(&report).unwrap_or_else(|_| panic!("no report: {text}"));
-    Told { exit: output.status.code(), text, report: serde_json::from_str(&report).unwrap() }
-}
-
-impl Told {
-    fn case(&self, id: &str) -> &Value {
-        let cases = self.report["cases"].as_array().unwrap();
-        cases
-            .iter()
-            .find(|case| case["id"] == id)
-            .unwrap_or_else(|| panic!("no {id}: {}", self.text))
-    }
-
-    fn outcome(&self, id: &str) -> &str {
-        self.case(id)["outcome"].as_str().unwrap()
-    }
-
-    fn actual(&self, id: &str) -> &str {
-        self.case(id)["actual"].as_str().unwrap_or_default()
-    }
+    told(folder, Some("server"), args)
 }
 
 /// The reference server on a port of its own, without control.

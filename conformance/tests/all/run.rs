@@ -1,7 +1,6 @@
 //! The suite against the reference server inside this process.
 
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use edgewise_conformance::case::Profile;
@@ -58,20 +57,12 @@ fn two_runs_of_one_seed_tell_the_same() {
 /// The JSON report of some cases of both profiles, without times.
 fn told(seed: &str) -> Value {
     let folder = tempfile::tempdir().unwrap();
-    let report = folder.path().join("report.json");
-    let status = Command::new(env!("CARGO_BIN_EXE_edgewise-conformance"))
-        .args(["--seed", seed, "--cases", "25", "--report", &format!("json={}", report.display())])
-        .args(
-            ["frame/*", "invitation/card*", "property/talks"].map(|case| ["--case", case]).concat(),
-        )
-        .current_dir(folder.path())
-        .stdout(Stdio::null())
-        .status()
-        .unwrap();
-    assert!(status.success(), "{status}");
-    let mut report = serde_json::from_slice(&std::fs::read(report).unwrap()).unwrap();
-    without_times(&mut report);
-    report
+    let cases = ["frame/*", "invitation/card*", "property/talks"].map(|case| ["--case", case]);
+    let args = [&["--seed", seed, "--cases", "25"][..], &cases.concat()].concat();
+    let mut told = crate::told::told(folder.path(), None, &args);
+    assert_eq!(told.exit, Some(0), "{}", told.text);
+    without_times(&mut told.report);
+    told.report
 }
 
 fn without_times(value: &mut Value) {
