@@ -244,6 +244,9 @@ struct ProveOptions {
     /// Write the matrix, as json or markdown, after each mutant. May be repeated.
     #[arg(long, value_name = "FORMAT=PATH", requires = "matrix")]
     report: Vec<Wanted>,
+    /// Keep the rows that the JSON report has already, and go on with the other mutants.
+    #[arg(long, requires = "report")]
+    go_on: bool,
     /// Mutants, or cases of a matrix, that are tried side by side.
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,

@@ -5,7 +5,7 @@ use std::io;
 use std::time::Instant;
 
 use edgewise_spec::constants::SPEC_REVISION;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::prove::{SEED, client_plan, is_kill, plan, program};
 use super::{ProveOptions, Usage, jobs, select};
@@ -24,9 +24,10 @@ use crate::target::Source;
 const NAMED_MAX: usize = 6;
 
 /// The whole matrix.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Proof {
-    suite_version: &'static str,
+    suite_version: String,
     spec_revision: u32,
     seed: u64,
     duration_ms: u64,
@@ -36,11 +37,12 @@ struct Proof {
 }
 
 /// One mutant against all cases.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Row {
-    mutant: &'static str,
+    mutant: String,
     /// The case that has to see it.
-    case: &'static str,
+    case: String,
     outcome: Outcome,
     /// Whether that case failed, by what it saw.
     killed: bool,
@@ -57,13 +59,13 @@ struct Row {
     duration_ms: u64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Other {
     case: String,
     outcome: Outcome,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Shrunk {
     case: String,
     #[serde(flatten)]
@@ -81,14 +83,9 @@ pub(super) async fn matrix(
     let names: Vec<&str> = cases::all().map(|case| case.id).collect();
     let wanted = select::select(&options.cases_like, &names).map_err(Usage)?;
     let begin = Instant::now();
-    let mut proof = Proof {
-        suite_version: SUITE_VERSION,
-        spec_revision: SPEC_REVISION,
-        seed: SEED,
-        duration_ms: 0,
-        unsound: Vec::new(),
-        mutants: Vec::new(),
-    };
+    let mut proof = if options.go_on { Proof::begun(&options.report)? } else { Proof::new() };
+    let before = proof.duration_ms;
+    let known: Vec<_> = proof.mutants.iter().map(|row| row.mutant.clone()).collect();
     let all: Vec<_> = cases::all().filter(|case| wanted.contains(&case.id)).collect();
     anstream::println!("{} mutants; {} cases without a mutant first", mutants.len(), all.len());
     proof.unsound = unsound(all.clone(), jobs(options.jobs)).await;
@@ -96,6 +93,9 @@ pub(super) async fn matrix(
         anstream::println!("UNPROVEN  {case} does not pass without a mutant");
     }
     for (place, mutant) in mutants.iter().enumerate() {
+        if known.iter().any(|id| id == mutant.id) {
+            continue;
+        }
         let named = cases::find(mutant.case)
             .ok_or_else(|| Usage(format!("{}: no case {}", mutant.id, mutant.case)))?;
         let of_profile = all.iter().copied().filter(|case| {
@@ -107,7 +107,7 @@ pub(super) async fn matrix(
         let row = row(mutant, named, tried, jobs(options.jobs)).await?;
         anstream::println!("{}  ({} of {})", row.line(), place + 1, mutants.len());
         proof.mutants.push(row);
-        proof.duration_ms = millis(begin);
+        proof.duration_ms = before.saturating_add(millis(begin));
         proof.write(&options.report)?;
     }
     anstream::println!("\n{}", proof.summary());
@@ -157,8 +157,8 @@ impl Row {
     fn of(mutant: &'static Mutant, ran: &[CaseReport]) -> Self {
         let named = ran.iter().find(|case| case.id == mutant.case);
         let mut row = Self {
-            mutant: mutant.id,
-            case: mutant.case,
+            mutant: mutant.id.to_owned(),
+            case: mutant.case.to_owned(),
             outcome: named.map_or(Outcome::Notrun, |case| case.outcome),
             killed: named.is_some_and(is_kill),
             related: Vec::new(),
@@ -205,6 +205,39 @@ impl Row {
 }
 
 impl Proof {
+    fn new() -> Self {
+        Self {
+            suite_version: SUITE_VERSION.to_owned(),
+            spec_revision: SPEC_REVISION,
+            seed: SEED,
+            duration_ms: 0,
+            unsound: Vec::new(),
+            mutants: Vec::new(),
+        }
+    }
+
+    /// What an earlier run of the same suite has written.
+    fn begun(wanted: &[Wanted]) -> Result<Self, Usage> {
+        let Some(json) = wanted.iter().find(|one| one.format == Format::Json) else {
+            return Err(Usage("--go-on needs the JSON that is there: --report json=…".to_owned()));
+        };
+        let refused = |why: &dyn std::fmt::Display| Usage(format!("{json}: {why}"));
+        let text = std::fs::read_to_string(&json.path).map_err(|error| refused(&error))?;
+        let proof: Self = serde_json::from_str(&text).map_err(|error| refused(&error))?;
+        let fresh = Self::new();
+        let of = |proof: &Self| {
+            format!(
+                "suite {}, revision {}, seed {}",
+                proof.suite_version, proof.spec_revision, proof.seed
+            )
+        };
+        if of(&proof) != of(&fresh) {
+            let why = format!("is of {}; this is {}: begin anew", of(&proof), of(&fresh));
+            return Err(refused(&why));
+        }
+        Ok(proof)
+    }
+
     fn exit(&self) -> Exit {
         if self.mutants.is_empty() {
             Exit::Harness
@@ -364,14 +397,7 @@ mod tests {
             (&["frame/other".to_owned()][..], &["property/sequences".to_owned()][..])
         );
         assert_eq!(row.otherwise.len(), 1);
-        let mut proof = Proof {
-            suite_version: SUITE_VERSION,
-            spec_revision: SPEC_REVISION,
-            seed: SEED,
-            duration_ms: 1_000,
-            unsound: Vec::new(),
-            mutants: vec![row],
-        };
+        let mut proof = Proof { duration_ms: 1_000, mutants: vec![row], ..Proof::new() };
         let text = proof.markdown();
         for told in [
             "1 of 1 mutants killed",
@@ -388,5 +414,27 @@ mod tests {
         assert_eq!(proof.exit(), Exit::Harness);
         let json = serde_json::to_value(&proof).unwrap();
         assert_eq!(json["unsound"][0], "frame/x");
+    }
+
+    #[test]
+    fn what_was_begun_goes_on_where_it_is_of_this_suite() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("proof.json");
+        let wanted = [Wanted { format: Format::Json, path: path.clone() }];
+        let missing = Proof::begun(&wanted).unwrap_err().to_string();
+        assert!(missing.contains("proof.json"), "{missing}");
+        let row = Row::of(&MUTANT, &[ended(MUTANT.case, "FRAME-2", Outcome::Fail)]);
+        let proof = Proof { duration_ms: 7, mutants: vec![row], ..Proof::new() };
+        proof.write(&wanted).unwrap();
+        let begun = Proof::begun(&wanted).unwrap();
+        assert_eq!((begun.duration_ms, begun.mutants.len()), (7, 1));
+        assert_eq!(begun.mutants[0].mutant, MUTANT.id);
+        Proof { seed: SEED + 1, ..proof }.write(&wanted).unwrap();
+        let other = Proof::begun(&wanted).unwrap_err().to_string();
+        assert!(other.contains("begin anew"), "{other}");
+        std::fs::write(&path, "{").unwrap();
+        assert!(Proof::begun(&wanted).is_err());
+        let none = Proof::begun(&[]).unwrap_err().to_string();
+        assert!(none.contains("--report json"), "{none}");
     }
 }

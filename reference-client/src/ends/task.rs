@@ -1,10 +1,8 @@
 //! The task of all ends of one kind on one server.
 
 use std::collections::{BTreeSet, HashMap};
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::future::poll_fn;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use edgewise_spec::client::{Event, Token};
 use edgewise_spec::error::Misuse;
@@ -12,15 +10,13 @@ use edgewise_spec::frame::Class;
 use edgewise_spec::link::Address;
 use edgewise_spec::time::Now;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, Sleep, sleep};
 
 use super::lane::{Lane, Turned};
 use super::{Ask, End, Told};
 use crate::client::Client;
+use crate::clock::Alarm;
 use crate::error::Error;
 
-/// How long the task waits with nothing to do before it looks at its deadlines again.
-const IDLE: Duration = Duration::from_secs(3_600);
 /// Asks that are taken before the links get their turn.
 const ASKS: usize = 64;
 
@@ -34,7 +30,7 @@ pub(super) struct Task<E: End> {
     ends: HashMap<u32, Held<E>>,
     lanes: [Lane; 3],
     deadlines: BTreeSet<(Now, u32)>,
-    timer: Pin<Box<Sleep>>,
+    alarm: Alarm,
 }
 
 struct Held<E: End> {
@@ -60,6 +56,7 @@ impl<E: End> Task<E> {
         address: Address,
         asks: mpsc::UnboundedReceiver<Ask<E>>,
     ) -> Self {
+        let alarm = Alarm::new(&client.options().clock);
         Self {
             client,
             address,
@@ -68,7 +65,7 @@ impl<E: End> Task<E> {
             ends: HashMap::new(),
             lanes: Class::ALL.map(Lane::new),
             deadlines: BTreeSet::new(),
-            timer: Box::pin(sleep(IDLE)),
+            alarm,
         }
     }
 
@@ -97,7 +94,7 @@ impl<E: End> Task<E> {
         for lane in &mut self.lanes {
             lane.settle(&self.client, &self.address);
         }
-        self.set_timer();
+        self.alarm.set(self.deadlines.first().map(|(at, _)| *at));
     }
 
     fn advance(&mut self, place: usize, number: u32) {
@@ -121,7 +118,7 @@ impl<E: End> Task<E> {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Happened<E>> {
         let mut happened = Happened { asks: Vec::new(), turned: Vec::new() };
-        let mut woken = self.timer.as_mut().poll(cx).is_ready();
+        let mut woken = self.alarm.poll(cx).is_ready();
         while !self.deserted && happened.asks.len() < ASKS {
             match self.asks.poll_recv(cx) {
                 Poll::Ready(Some(ask)) => happened.asks.push(ask),
@@ -294,20 +291,6 @@ impl<E: End> Task<E> {
         let of = |held: &Held<E>| held.class.map(index) == Some(place);
         let members = self.ends.iter().filter(|(_, held)| of(held));
         members.map(|(number, _)| *number).collect()
-    }
-
-    fn set_timer(&mut self) {
-        let now = self.client.now();
-        let left = self.deadlines.first().map_or(IDLE, |(at, _)| {
-            Duration::from_millis(at.millis().saturating_sub(now.millis())).min(IDLE)
-        });
-        let at = Instant::now() + left;
-        // Milliseconds are as fine as deadlines are: no new timer for the same one.
-        let set = self.timer.deadline();
-        let differs = set.max(at) - set.min(at) > Duration::from_millis(1);
-        if differs || self.timer.is_elapsed() {
-            self.timer.as_mut().reset(at);
-        }
     }
 }
 
