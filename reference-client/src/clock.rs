@@ -133,6 +133,7 @@ impl TryCryptoRng for OsRandom {}
 mod tests {
     use std::future::poll_fn;
 
+    use tokio::task::JoinHandle;
     use tokio::time::timeout;
 
     use super::*;
@@ -147,54 +148,56 @@ mod tests {
         alarm
     }
 
-    async fn rings(alarm: &mut Alarm) {
-        timeout(PATIENCE, poll_fn(|cx| alarm.poll(cx))).await.unwrap();
+    /// Waits in a task of its own, which only the alarm wakes: a time-out would look at it once more
+    /// itself. It has looked at the clock once when this returns.
+    async fn waiting(mut alarm: Alarm) -> JoinHandle<Alarm> {
+        let waiting = tokio::spawn(async move {
+            poll_fn(|cx| alarm.poll(cx)).await;
+            alarm
+        });
+        sleep(Duration::from_millis(20)).await;
+        waiting
     }
 
-    async fn is_silent(alarm: &mut Alarm) {
-        let soon = Duration::from_millis(50);
-        timeout(soon, poll_fn(|cx| alarm.poll(cx))).await.unwrap_err();
+    async fn rings(waiting: JoinHandle<Alarm>, within: Duration) -> Alarm {
+        timeout(within, waiting).await.unwrap().unwrap()
     }
 
     #[tokio::test]
     async fn time_that_passes_wakes() {
-        rings(&mut alarm(&Clock::default(), 20)).await;
+        let waiting = waiting(alarm(&Clock::default(), 60)).await;
+        rings(waiting, PATIENCE).await;
     }
 
     #[tokio::test]
     async fn a_clock_that_is_moved_wakes_those_whose_time_has_come() {
         let clock = Clock::default();
-        let (mut sooner, mut later) = (alarm(&clock, HOUR), alarm(&clock, 3 * HOUR));
-        is_silent(&mut sooner).await;
-        is_silent(&mut later).await;
-        let moves = tokio::spawn({
-            let clock = clock.clone();
-            async move { clock.advance_millis(2 * HOUR) }
-        });
-        rings(&mut sooner).await;
-        moves.await.unwrap();
-        is_silent(&mut later).await;
+        let sooner = waiting(alarm(&clock, HOUR)).await;
+        let later = waiting(alarm(&clock, 3 * HOUR)).await;
+        clock.advance_millis(2 * HOUR);
+        rings(sooner, PATIENCE).await;
+        assert!(!later.is_finished());
         clock.advance_millis(HOUR);
-        rings(&mut later).await;
+        rings(later, PATIENCE).await;
     }
 
     #[tokio::test]
     async fn what_moves_a_clock_before_anybody_waits_is_not_missed() {
         let clock = Clock::default();
-        let mut alarm = alarm(&clock, HOUR);
+        let alarm = alarm(&clock, HOUR);
         clock.advance_millis(HOUR);
-        rings(&mut alarm).await;
+        let mut alarm = rings(waiting(alarm).await, PATIENCE).await;
         alarm.set(None);
-        is_silent(&mut alarm).await;
+        assert!(!waiting(alarm).await.is_finished());
     }
 
     /// While a machine sleeps its clock goes on, and nobody tells.
     #[tokio::test(start_paused = true)]
     async fn a_machine_that_wakes_up_is_noticed() {
         let clock = Clock::default();
-        let mut alarm = alarm(&clock, HOUR);
-        is_silent(&mut alarm).await;
+        let waiting = waiting(alarm(&clock, HOUR)).await;
+        assert!(!waiting.is_finished());
         clock.added_millis.fetch_add(HOUR, Ordering::Relaxed);
-        timeout(LOOK, poll_fn(|cx| alarm.poll(cx))).await.unwrap();
+        rings(waiting, 2 * LOOK).await;
     }
 }
