@@ -55,7 +55,15 @@ pub struct Plan {
 pub trait Progress {
     /// A case came to its end.
     fn finished(&mut self, case: &CaseReport);
+
+    /// Whether enough was seen: no case is begun any more, and those that run are ended.
+    fn enough(&self) -> bool {
+        false
+    }
 }
+
+/// Why cases were not run behind one that failed.
+pub(crate) const ENOUGH: &str = "an earlier case failed, which ends the run (--fail-fast)";
 
 impl Progress for () {
     fn finished(&mut self, _case: &CaseReport) {}
@@ -120,7 +128,7 @@ impl Running<'_> {
             _ => 2,
         });
         let mut restarts = 0;
-        while !pool.is_empty() && restarts <= RESTARTS_MAX {
+        while !pool.is_empty() && restarts <= RESTARTS_MAX && !self.enough() {
             let server = match first.take() {
                 Some(server) => server,
                 None => {
@@ -144,6 +152,9 @@ impl Running<'_> {
         }
         drop(first);
         for index in later {
+            if self.enough() {
+                return;
+            }
             let quiet = self.case(index).is_some_and(|case| case.place == Place::Quiet);
             let tries = if quiet { self.plan.tries } else { 1 };
             self.alone(index, tries).await;
@@ -178,6 +189,15 @@ impl Running<'_> {
 
     fn case(&self, index: usize) -> Option<&'static Case> {
         self.plan.cases.get(index).copied()
+    }
+
+    /// Whether the run is over before its end.
+    fn enough(&mut self) -> bool {
+        let enough = self.progress.enough();
+        if enough {
+            self.gone = ENOUGH;
+        }
+        enough
     }
 
     /// A server for the shared cases; a fault of it is recorded.
@@ -230,6 +250,9 @@ impl Running<'_> {
                 suspects.push(index);
             } else {
                 self.record(index, report);
+            }
+            if self.enough() {
+                break;
             }
         }
         suspects

@@ -1,6 +1,7 @@
 //! The command line: what is asked for, and how the program ends.
 
 mod book;
+mod expect;
 mod explain;
 mod implementations;
 mod list;
@@ -25,6 +26,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use edgewise_spec::constants::SPEC_REVISION;
 use tokio::signal::unix::{SignalKind, signal};
 
+use self::expect::ExpectOptions;
 use crate::driver::OUTCOME_WITHIN;
 use crate::outcome::Exit;
 use crate::report::Wanted;
@@ -202,6 +204,9 @@ struct RunOptions {
     /// Cases that run side by side.
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
+    /// End with the first case that fails; what was not run is told as such.
+    #[arg(long, conflicts_with = "fix")]
+    fail_fast: bool,
     /// Show what went over the wire, for passes too.
     #[arg(long)]
     trace: bool,
@@ -211,12 +216,8 @@ struct RunOptions {
     /// Have the suite's own peers contradict its cases, to see that this is told as its own fault.
     #[arg(long, hide = true)]
     suite_fault: bool,
-    /// Cases that are known to fail.
-    #[arg(long, value_name = "FILE")]
-    expectations: Option<PathBuf>,
-    /// Write the expectations anew, from what is seen.
-    #[arg(long, requires = "expectations")]
-    fix: bool,
+    #[command(flatten)]
+    expect: ExpectOptions,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -4,7 +4,9 @@ use std::io::{IsTerminal, stderr};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::expectations::Expectations;
 use crate::outcome::Outcome;
+use crate::profiles::Lists;
 use crate::report::CaseReport;
 use crate::runner::Progress;
 
@@ -47,5 +49,39 @@ impl Progress for Bar {
     fn finished(&mut self, case: &CaseReport) {
         let quiet = matches!(case.outcome, Outcome::Pass | Outcome::Info | Outcome::Unsupported);
         self.step(&case.id, (!quiet).then_some(case.outcome.name()));
+    }
+}
+
+/// Ends a run at the first case that is against the implementation, if that is wanted.
+pub(super) struct Watch<'a> {
+    /// What is seen meanwhile.
+    pub(super) bar: Bar,
+    /// Whether the first failure is enough.
+    pub(super) fail_fast: bool,
+    /// Whether a warning is a failure.
+    pub(super) strict: bool,
+    /// What is known to fail, and so ends nothing.
+    pub(super) expected: Option<&'a Expectations>,
+    /// What is not scored ends nothing either.
+    pub(super) lists: &'a Lists,
+    /// Whether one has failed.
+    pub(super) failed: bool,
+}
+
+impl Progress for Watch<'_> {
+    fn finished(&mut self, case: &CaseReport) {
+        self.bar.finished(case);
+        let mut cases = [case.clone()];
+        self.lists.score(&mut cases);
+        if let Some(expected) = self.expected {
+            // What is stale is told at the end, of the cases that were run.
+            expected.apply(&mut cases);
+        }
+        let against = |case: &CaseReport| case.scored && case.outcome.is_against(self.strict);
+        self.failed |= cases.iter().any(against);
+    }
+
+    fn enough(&self) -> bool {
+        self.fail_fast && self.failed
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::progress::Bar;
+use super::progress::{Bar, Watch};
 use super::recheck::Plans;
 use super::{ClientOptions, RunOptions, ServerOptions, Usage, jobs, select};
 use crate::case::{Case, Profile};
@@ -116,8 +116,7 @@ async fn carry_out(
     seed: u64,
     replay: Option<Arc<serde_json::Value>>,
 ) -> Result<Exit, Usage> {
-    let expected = options.expectations.as_deref();
-    let expected = expected.map(|path| read_expectations(path, options.fix)).transpose()?;
+    let expected = options.expect.read(&known())?;
     let lists = options.lists.as_deref().map_or_else(Lists::checked_in, Lists::read);
     let lists = lists.map_err(Usage)?;
     let clauses = clauses::all().map_err(|error| Usage(error.to_string()))?;
@@ -125,15 +124,23 @@ async fn carry_out(
         contrary::begin();
     }
     let begin = Instant::now();
-    let mut bar = Bar::new(selected.len());
+    let mut watch = Watch {
+        bar: Bar::new(selected.len()),
+        fail_fast: options.fail_fast,
+        strict: options.strict,
+        expected: expected.as_ref(),
+        lists: &lists,
+        failed: false,
+    };
     let plans = plans(judged, options, selected, seed, replay);
     let mut rans = Vec::new();
     if let Some(plan) = &plans.server {
-        rans.push(runner::run(plan, &mut bar).await);
+        rans.push(runner::run(plan, &mut watch).await);
     }
     if let Some(plan) = &plans.client {
-        rans.push(scene::run::run(plan, &mut bar).await);
+        rans.push(scene::run::run(plan, &mut watch).await);
     }
+    let bar = watch.bar;
     let (targets, cases) =
         rans.into_iter().map(|ran| (ran.target, ran.cases)).unzip::<_, _, Vec<_>, Vec<_>>();
     let mut cases = cases.concat();
@@ -143,7 +150,7 @@ async fn carry_out(
     let mut report = Report::new(targets, seed, cases, &clauses);
     report.duration_ms = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
     // What was seen is shown and written, whatever becomes of the file of expectations.
-    let expected = expected.map_or(Ok(()), |expected| expect(expected, options, &mut report));
+    let expected = options.expect.apply(expected, &known(), options.strict, &mut report);
     let exit = finish(options, report)?;
     expected.map(|()| exit)
 }
@@ -183,28 +190,6 @@ fn plans(
     Plans { server, client }
 }
 
-fn expect(
-    mut expected: Expectations,
-    options: &RunOptions,
-    report: &mut Report,
-) -> Result<(), Usage> {
-    let mut written = Ok(());
-    if let (true, Some(path)) = (options.fix, &options.expectations) {
-        let fault = |error: &dyn std::fmt::Display| Usage(format!("{}: {error}", path.display()));
-        let text = expected.fixed(&report.cases, &known(), options.strict);
-        let text = text.map_err(|error| fault(&error))?;
-        expected = Expectations::parse(&text, &known()).map_err(|error| fault(&error))?;
-        written = format::replace(path, &text).map_err(|error| fault(&error));
-        if written.is_ok() {
-            let (entries, open) = (expected.entries.len(), expected.unexplained());
-            let path = path.display();
-            anstream::eprintln!("{path}: {entries} expectations, {open} {UNEXPLAINED}");
-        }
-    }
-    report.stale = expected.apply(&mut report.cases);
-    written
-}
-
 /// The cases that an expectation may name.
 fn known() -> Vec<&'static str> {
     cases::all().map(|case| case.id).collect()
@@ -219,14 +204,6 @@ fn finish(options: &RunOptions, mut report: Report) -> Result<Exit, Usage> {
     }
     format::write(&report, &options.report).map_err(Usage)?;
     Ok(report.verdict)
-}
-
-fn read_expectations(path: &Path, fix: bool) -> Result<Expectations, Usage> {
-    let read = Expectations::read(path, &known(), fix);
-    read.map_err(|faults| {
-        let told = faults.0.iter().map(|fault| format!("{}: {fault}", path.display()));
-        Usage(told.collect::<Vec<_>>().join("\n"))
-    })
 }
 
 /// Where the server comes from, and the command that says so.

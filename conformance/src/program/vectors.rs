@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
+use super::expect::ExpectOptions;
 use super::progress::Bar;
 use super::{Usage, select};
 use crate::clauses;
@@ -32,6 +33,8 @@ pub(super) struct VectorsOptions {
     /// A refusal without a layer counts as a failure.
     #[arg(long)]
     strict: bool,
+    #[command(flatten)]
+    expect: ExpectOptions,
     /// Show the lines of both sides.
     #[arg(long)]
     trace: bool,
@@ -56,13 +59,14 @@ pub(super) async fn vectors(options: &VectorsOptions) -> Result<Exit, Usage> {
         return write(place);
     }
     let all = vectors::all().map_err(|fault| Usage(fault.to_string()))?;
-    let names: Vec<&str> = all.iter().map(|vector| vector.name.as_str()).collect();
+    let known: Vec<&str> = all.iter().map(|vector| vector.name.as_str()).collect();
+    let expected = options.expect.read(&known)?;
     let required = if options.require.is_empty() {
         Vec::new()
     } else {
-        select::select(&options.require, &names).map_err(Usage)?
+        select::select(&options.require, &known).map_err(Usage)?
     };
-    let names = select::select(&options.vectors_like, &names).map_err(Usage)?;
+    let names = select::select(&options.vectors_like, &known).map_err(Usage)?;
     let wanted = all.iter().filter(|vector| names.contains(&vector.name.as_str())).cloned();
     let plan = Plan {
         vectors: wanted.collect(),
@@ -79,13 +83,15 @@ pub(super) async fn vectors(options: &VectorsOptions) -> Result<Exit, Usage> {
     let clauses = clauses::all().map_err(|fault| Usage(fault.to_string()))?;
     let mut report = Report::new(vec![ran.target], 0, ran.cases, &clauses);
     report.duration_ms = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
+    // What was seen is shown and written, whatever becomes of the file of expectations.
+    let expected = options.expect.apply(expected, &known, options.strict, &mut report);
     report.judge(options.strict);
     anstream::print!("{}", tree::draw(&report, options.trace));
     if !report.cases.iter().any(|case| case.outcome.ran()) {
         anstream::eprintln!("edgewise-conformance: no vector was judged");
     }
     format::write(&report, &options.report).map_err(Usage)?;
-    Ok(report.verdict)
+    expected.map(|()| report.verdict)
 }
 
 fn write(place: &Path) -> Result<Exit, Usage> {

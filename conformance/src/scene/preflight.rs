@@ -2,8 +2,8 @@
 
 use edgewise_proto::conformance::v1::command::Kind;
 use edgewise_proto::conformance::v1::{
-    self as driver, ClientClock, ClientStart, Clock, CreateAddress, ExportState, Renew, RotateKeys,
-    SetReceipts, ok,
+    self as driver, ClientClock, ClientStart, Clock, CreateAddress, ExportProof, ExportState,
+    Renew, RotateKeys, SetReceipts, ok,
 };
 use edgewise_spec::constants::SPEC_REVISION;
 
@@ -44,6 +44,7 @@ fn undeclared(client: &Client) -> Vec<(&'static str, Kind)> {
     let asked = [
         (Need::Clock, Kind::Clock(Clock { seconds: 0 })),
         (Need::State, Kind::ExportState(ExportState {})),
+        (Need::Attested, Kind::ExportProof(ExportProof::default())),
         (Need::Address, Kind::CreateAddress(CreateAddress::default())),
         (Need::Receipts, Kind::SetReceipts(SetReceipts { delivered: true, read: false })),
         (Need::Move, Kind::RotateKeys(RotateKeys::default())),

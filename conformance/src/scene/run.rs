@@ -13,7 +13,7 @@ use crate::driver::{ClientSource, Fault, Ready};
 use crate::outcome::Outcome;
 use crate::peer::Trace;
 use crate::report::{CaseReport, TargetReport};
-use crate::runner::{Progress, Ran, judge, judge_end, overdue};
+use crate::runner::{ENOUGH, Progress, Ran, judge, judge_end, overdue};
 use crate::trial::Settings;
 use crate::verdict::{Finding, Stop, Verdict};
 
@@ -56,6 +56,7 @@ pub async fn run(plan: &ClientPlan, progress: &mut (dyn Progress + Send)) -> Ran
     loop {
         while running.len() < jobs
             && faults < FAULTS_MAX
+            && !progress.enough()
             && let Some((index, case)) = queue.pop_front()
         {
             let plan = plan.clone();
@@ -69,6 +70,9 @@ pub async fn run(plan: &ClientPlan, progress: &mut (dyn Progress + Send)) -> Ran
         faults = if faulty { faults + 1 } else { 0 };
         results.insert(index, report);
         seen = seen.or(ready);
+        if progress.enough() {
+            break;
+        }
     }
     let (kind, place) = match &plan.source {
         ClientSource::Embedded(_) => ("embedded", String::new()),
@@ -90,6 +94,8 @@ pub async fn run(plan: &ClientPlan, progress: &mut (dyn Progress + Send)) -> Ran
     };
     let why = if flight.stranger {
         "the client is of another revision".to_owned()
+    } else if progress.enough() {
+        ENOUGH.to_owned()
     } else {
         format!("the driver was at fault {FAULTS_MAX} times, one behind another")
     };

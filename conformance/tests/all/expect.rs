@@ -117,3 +117,29 @@ fn a_file_that_is_wrong_is_told_before_anything_is_run() {
     let there = std::fs::read_to_string(&path).unwrap();
     assert_eq!(there, "[[expect]]\ncase = link/describe\n", "it is not written over");
 }
+
+#[test]
+fn the_first_failure_ends_a_run_that_is_to_end_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let one_by_one = ["--jobs", "1", "--fail-fast"];
+    let ran = judged(folder.path(), &[&NOBODY[..], &one_by_one].concat());
+    assert_eq!(ran.exit, Some(1), "{}", ran.text);
+    assert_eq!(ran.outcomes(), ["fail", "notrun"], "{}", ran.text);
+    assert!(ran.cases()[1]["note"].as_str().unwrap().contains("--fail-fast"), "{}", ran.text);
+
+    // What is expected ends nothing, and a server without a fault is judged whole.
+    std::fs::write(folder.path().join(EXPECTATIONS), file("a server")).unwrap();
+    let ran = judged(folder.path(), &[&NOBODY[..], &one_by_one, &WITH].concat());
+    assert_eq!((ran.exit, ran.outcomes()), (Some(0), vec!["xfail", "xfail"]), "{}", ran.text);
+    let ran = judged(folder.path(), &one_by_one);
+    assert_eq!((ran.exit, ran.outcomes()), (Some(0), vec!["pass", "pass"]), "{}", ran.text);
+}
+
+#[test]
+fn the_first_failure_of_a_client_ends_its_run_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let args = ["--exec", "cat >/dev/null", "--start-seconds", "1", "--jobs", "1", "--fail-fast"];
+    let ran = told(folder.path(), Some("client"), &[&args[..], &["--case", "scatter/*"]].concat());
+    assert_ne!(ran.exit, Some(0), "{}", ran.text);
+    assert_eq!(ran.outcomes().iter().filter(|it| **it != "notrun").count(), 1, "{}", ran.text);
+}

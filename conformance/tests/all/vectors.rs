@@ -227,3 +227,38 @@ fn a_glob_that_fits_nothing_is_told_what_is_near() {
     let text = String::from_utf8(output.stderr).unwrap();
     assert!(text.contains("near: suite/hash/abc"), "{text}");
 }
+
+#[test]
+fn what_is_known_to_fail_is_expected_and_stale_once_it_passes() {
+    let folder = tempfile::tempdir().unwrap();
+    let entry = "[[expect]]\ncase = \"suite/hash/abc\"\nmessage = \"MESSAGE\"\nreason = \"soon\"\n";
+    let path = folder.path().join("known.toml");
+    let with = ["--vector", "suite/hash/*", "--expectations", "known.toml"];
+    let lie = behind("sed -u s/ba7816bf8f01/aa7816bf8f01/");
+    let lying = [&with[..], &["--exec", &lie]].concat();
+    let failed = vectors(folder.path(), &["--vector", "suite/hash/*", "--exec", &lie]);
+    assert_eq!(
+        (failed.exit, failed.outcome("suite/hash/abc")),
+        (Some(1), "fail"),
+        "{}",
+        failed.text
+    );
+    let message = failed.case("suite/hash/abc")["expected"].as_str().unwrap().to_owned();
+
+    std::fs::write(&path, entry.replace("MESSAGE", &message.replace('"', "\\\""))).unwrap();
+    let ran = vectors(folder.path(), &lying);
+    assert_eq!((ran.exit, ran.outcome("suite/hash/abc")), (Some(0), "xfail"), "{}", ran.text);
+    let ran = vectors(folder.path(), &with);
+    assert_eq!((ran.exit, ran.outcome("suite/hash/abc")), (Some(3), "xpass"), "{}", ran.text);
+    let ran = vectors(folder.path(), &[&with[..], &["--fix"]].concat());
+    assert_eq!((ran.exit, std::fs::read_to_string(&path).unwrap().trim()), (Some(0), ""));
+
+    std::fs::write(&path, entry.replace("hash/abc", "hash/acb")).unwrap();
+    let ran = vectors(folder.path(), &with);
+    assert_eq!(ran.exit, Some(2), "{}", ran.text);
+    assert!(
+        ran.text.contains("known.toml: line 1: there is no case \"suite/hash/acb\""),
+        "{}",
+        ran.text
+    );
+}

@@ -92,6 +92,24 @@ async fn silent(person: &mut Person, why: &str) -> Verdict {
     Ok(())
 }
 
+/// Whether the new connection, on the second server, was claimed.
+fn is_claimed(scene: &Scene) -> Result<bool, Stop> {
+    let record = scene.host(1)?.record();
+    Ok(record.asked.iter().any(|asked| matches!(asked.what, Watched::Claim { .. })))
+}
+
+/// The client has claimed the new connection: what it does not do from here on it leaves.
+async fn until_claimed(scene: &Scene) -> Verdict {
+    let end = Instant::now() + PATIENCE;
+    while !is_claimed(scene)? {
+        if Instant::now() >= end {
+            return Err(Stop::fail("a claim of the new connection (ROTATION-32)", "none"));
+        }
+        tokio::time::sleep(QUIET / 8).await;
+    }
+    Ok(())
+}
+
 /// Hears what there is to be heard.
 async fn drained(person: &mut Person) -> Verdict {
     while person.listen(QUIET / 4).await?.is_some() {}
@@ -162,6 +180,7 @@ async fn later(scene: &mut Scene) -> Verdict {
     let base = person.opened() + 4;
     let descriptor = person.offer(1, base).await?;
     person.say(&Content::Move { number: 1, place: 0, descriptor }).await?;
+    until_claimed(scene).await?;
     let came = until_answer(&mut person, QUIET).await?;
     let mut sealed = came.highest_before().unwrap_or(base - 4);
     ensure!(came.answer.is_none() || sealed >= base, "no answer yet (ROTATION-33)", "{came:?}");
@@ -286,13 +305,8 @@ async fn far(scene: &mut Scene) -> Verdict {
     let descriptor = person.offer(1, person.opened() + TAG_WINDOW + 8).await?;
     person.say(&Content::Move { number: 1, place: 0, descriptor }).await?;
     silent(&mut person, "a base out of reach (SCATTER-14)").await?;
-    let claims = scene
-        .host(1)?
-        .record()
-        .asked
-        .iter()
-        .any(|asked| matches!(asked.what, Watched::Claim { .. }));
-    ensure!(!claims, "no claim of a connection that is out of reach (SCATTER-14)", "one");
+    let claimed = is_claimed(scene)?;
+    ensure!(!claimed, "no claim of a connection that is out of reach (SCATTER-14)", "one");
     person.moves(2, 2).await?;
     let (_, answer) = answered(&mut person).await?;
     ensure!(answer.number == 2, "an answer to move 2", "{answer:?}");
