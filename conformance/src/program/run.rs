@@ -11,7 +11,6 @@ use super::recheck::Plans;
 use super::{ClientOptions, RunOptions, ServerOptions, Usage, jobs, select};
 use crate::case::{Case, Profile};
 use crate::driver::{ClientSource, OUTCOME_WITHIN, REFERENCE, own};
-use crate::expectations::{Expectations, UNEXPLAINED};
 use crate::outcome::Exit;
 use crate::peer::contrary;
 use crate::profiles::Lists;
