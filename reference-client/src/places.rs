@@ -198,8 +198,7 @@ mod tests {
     #[test]
     fn clients_of_one_place_do_not_all_go_to_one_other() {
         let book = book(&(1..=20).collect::<Vec<_>>());
-        let seconds: std::collections::BTreeSet<_> =
-            (0..400).map(|_| ways(&book, 2)[1]).collect();
+        let seconds: std::collections::BTreeSet<_> = (0..400).map(|_| ways(&book, 2)[1]).collect();
         assert!(seconds.len() > 10, "{seconds:?}");
         let some = book.some_others(&address(1), 3);
         assert_eq!(some.iter().collect::<std::collections::HashSet<_>>().len(), 3);

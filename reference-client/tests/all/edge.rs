@@ -257,8 +257,7 @@ async fn the_given_place_stays_in_the_round() {
 /// LINK-4: what presents another identity is refused, and is no reason to refuse the others.
 #[tokio::test]
 async fn a_foreign_place_is_refused_and_the_others_are_not() {
-    let foreign =
-        TestServer::start_as(&IdentityKey::from_seed(&[9; 32]), Config::default()).await;
+    let foreign = TestServer::start_as(&IdentityKey::from_seed(&[9; 32]), Config::default()).await;
     let (mut first, mut second) = (Edge::new().await, Edge::new().await);
     let edges = vec![foreign.address.edge.clone(), second.place.clone(), first.place.clone()];
     let server = TestServer::start(Config { edges, ..Config::default() }).await;

@@ -136,7 +136,9 @@ async fn server_found(server: ServerView, seconds: u64) -> Vec<Finding> {
     edges.dedup_by(|(a, _), (b, _)| a.edge == b.edge);
     let answers = given.link.is_ok() || edges.iter().any(|(_, looked)| looked.link.is_ok());
     let advice = match (answers, &given.description) {
-        (true, _) => "another edge of the server is used meanwhile; if it stays so, tell who runs it",
+        (true, _) => {
+            "another edge of the server is used meanwhile; if it stays so, tell who runs it"
+        }
         (false, Some(_)) => "try again later, or use another server",
         (false, None) => "check the address and the network, or use another server",
     };
@@ -156,9 +158,9 @@ async fn server_found(server: ServerView, seconds: u64) -> Vec<Finding> {
     } else {
         found(what, &given)
     };
-    let others = edges.iter().map(|(place, looked)| {
-        found(format!("server {address}, edge {}", place.edge), looked)
-    });
+    let others = edges
+        .iter()
+        .map(|(place, looked)| found(format!("server {address}, edge {}", place.edge), looked));
     core::iter::once(first).chain(others).collect()
 }
 

@@ -154,8 +154,12 @@ mod tests {
                     group  2  edgewise://c@d:2?tls=off # the second\n          also at h:3\n\
                     http://x\n\t\n# edgewise://e@f:3\nme@there\n";
         let found: Vec<_> = listed(list).collect();
-        let expected =
-            [(4, "edgewise://a@b:1"), (5, "edgewise://c@d:2?tls=off"), (7, "http://x"), (10, "me@there")];
+        let expected = [
+            (4, "edgewise://a@b:1"),
+            (5, "edgewise://c@d:2?tls=off"),
+            (7, "http://x"),
+            (10, "me@there"),
+        ];
         assert_eq!(found, expected);
     }
 }

@@ -13,7 +13,12 @@ use crate::edge::{Edge, two_edges};
 use crate::server::{Config, TestServer};
 
 /// A few words each way.
-async fn talk(ann: &mut Person, bob: &mut Person, contacts: (super::ContactId, super::ContactId), word: &str) {
+async fn talk(
+    ann: &mut Person,
+    bob: &mut Person,
+    contacts: (super::ContactId, super::ContactId),
+    word: &str,
+) {
     let (bobs, anns) = contacts;
     ann.say(bobs, &format!("{word} to Bob")).await;
     assert_eq!(bob.text().await, format!("{word} to Bob"));
@@ -25,8 +30,7 @@ async fn talk(ann: &mut Person, bob: &mut Person, contacts: (super::ContactId, s
 async fn a_talk_goes_on_at_another_edge_and_back() {
     let (server, mut first, mut second) = two_edges().await;
     let given = first.address(&server);
-    let ((mut ann, bobs), (mut bob, anns)) =
-        two(slice::from_ref(&given), Invite::default()).await;
+    let ((mut ann, bobs), (mut bob, anns)) = two(slice::from_ref(&given), Invite::default()).await;
     let both = (bobs, anns);
     talk(&mut ann, &mut bob, both, "first").await;
     assert_eq!(second.taken(), 0, "the place that was given");
@@ -69,8 +73,7 @@ async fn who_joins_finds_the_other_edges() {
 /// Dead and foreign places stand before the good one, and the given one is gone.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn dead_and_foreign_places_keep_nobody_from_a_good_one() {
-    let foreign =
-        TestServer::start_as(&IdentityKey::from_seed(&[9; 32]), Config::default()).await;
+    let foreign = TestServer::start_as(&IdentityKey::from_seed(&[9; 32]), Config::default()).await;
     let (mut first, mut last) = (Edge::new().await, Edge::new().await);
     let (dead, other) = (Edge::new().await.place, foreign.address.edge.clone());
     let edges = vec![dead, other, last.place.clone()];
@@ -78,8 +81,7 @@ async fn dead_and_foreign_places_keep_nobody_from_a_good_one() {
     first.open(&server).await;
     last.open(&server).await;
     let given = first.address(&server);
-    let ((mut ann, bobs), (mut bob, anns)) =
-        two(slice::from_ref(&given), Invite::default()).await;
+    let ((mut ann, bobs), (mut bob, anns)) = two(slice::from_ref(&given), Invite::default()).await;
     talk(&mut ann, &mut bob, (bobs, anns), "before").await;
     for round in 0..3 {
         first.close().await;
@@ -97,8 +99,7 @@ async fn dead_and_foreign_places_keep_nobody_from_a_good_one() {
 async fn an_edge_is_lost_amid_unanswered_submissions() {
     let (server, first, second) = two_edges().await;
     let given = first.address(&server);
-    let ((mut ann, bobs), (mut bob, anns)) =
-        two(slice::from_ref(&given), Invite::default()).await;
+    let ((mut ann, bobs), (mut bob, anns)) = two(slice::from_ref(&given), Invite::default()).await;
     talk(&mut ann, &mut bob, (bobs, anns), "before").await;
     let (mut here, mut there) = (first, second);
     there.close().await;
