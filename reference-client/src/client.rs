@@ -306,7 +306,7 @@ impl Client {
                 known.seen.note(epoch).map_err(Error::Equivocation)?;
             }
             known.description = Some(description.clone());
-            Ok(())
+            Ok::<_, Error>(())
         })?;
         self.places().learn(address, &description.edges);
         Ok(description)

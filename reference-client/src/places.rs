@@ -126,6 +126,11 @@ impl Round {
         self.tried.clear();
     }
 
+    /// The place in use was good for a while: whatever was tried before may be good again.
+    pub(crate) fn settled(&mut self) {
+        self.tried.clear();
+    }
+
     /// LINK-52: the place in use has failed; the next one. False where the round is over: the
     /// given place has failed after all others that are known.
     pub(crate) fn go_on(&mut self, book: &Book) -> bool {

@@ -169,10 +169,14 @@ impl Lane {
         if !error.is_of_place() {
             return error.is_passing();
         }
-        let lived = matches!(error, Error::Ended(LinkEnd::Theirs(GoodbyeCode::LifeOver)));
-        if lived && self.has_settled() {
-            self.round.begin();
-            return true;
+        if self.has_settled() {
+            self.round.settled();
+            if let Error::Ended(LinkEnd::Theirs(why) | LinkEnd::Ours(why)) = error
+                && *why == GoodbyeCode::LifeOver
+            {
+                self.round.begin();
+                return true;
+            }
         }
         self.round.go_on(client.places()) || error.is_passing()
     }

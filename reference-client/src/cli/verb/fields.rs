@@ -369,7 +369,7 @@ fields! {
         address: Option<String>,
         /// Add all servers of a list, one address a line, as `edgewise-server network --addresses`
         /// writes it; - is standard input.
-        #[arg(long, value_name = "FILE", conflicts_with_all = ["address", "password_file", "password"])]
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["address", "password_file", "ask"])]
         #[serde(skip)]
         file: Option<PathBuf>,
         /// The list's text.

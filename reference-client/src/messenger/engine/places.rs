@@ -17,7 +17,7 @@ pub(super) type Known = HashMap<(ProfileId, [u8; HASH_LEN]), Places>;
 /// The name of a setting is this and a fingerprint in hexadecimal.
 const PLACES: &str = "places ";
 /// Of what stands in it: whether there is TLS, and a place a line.
-const VERSION: u8 = 1;
+const VERSION: u32 = 1;
 
 impl Turn<'_, '_> {
     /// Everything that is stored.

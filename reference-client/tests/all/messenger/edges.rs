@@ -91,7 +91,7 @@ async fn dead_and_foreign_places_keep_nobody_from_a_good_one() {
         talk(&mut ann, &mut bob, (bobs, anns), &format!("back {round}")).await;
         last.open(&server).await;
     }
-    assert_eq!(foreign.opened(), 0, "no hello goes to another identity");
+    assert_eq!(foreign.attached(), 0, "nothing is asked of another identity");
 }
 
 /// An edge is lost while what was said to it is not answered: nothing is lost, nothing is doubled.
