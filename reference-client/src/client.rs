@@ -20,6 +20,10 @@ use crate::ends::Hubs;
 use crate::error::Error;
 use crate::link::{Access, Link};
 use crate::pipeline::Pipeline;
+use crate::places::Book;
+
+/// So many other places are asked at most, one after another, where nobody tries again later.
+const OTHERS: usize = 3;
 
 /// Which connections of one server share a link.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -121,6 +125,7 @@ pub struct Client {
 struct Context {
     options: ClientOptions,
     servers: Mutex<HashMap<[u8; 32], Known>>,
+    places: Book,
     senders: Hubs<SenderEnd>,
     recipients: Hubs<RecipientEnd>,
 }
@@ -141,6 +146,7 @@ impl Client {
         let context = Context {
             options,
             servers: Mutex::default(),
+            places: Book::default(),
             senders: Hubs::default(),
             recipients: Hubs::default(),
         };
@@ -153,17 +159,32 @@ impl Client {
         &self.context.options
     }
 
-    /// What the server says of itself, verified; asked once in an epoch.
+    /// What the server says of itself, verified; asked once in an epoch, at the address or, where
+    /// that fails, at some other places that it has listed before (LINK-52).
     ///
     /// # Errors
     /// [`Error::Description`] and [`Error::Equivocation`] for a server that must not be used, and
-    /// those of connecting.
+    /// those of connecting; of the address, where every place fails.
     pub async fn describe(&self, address: &Address) -> Result<Arc<Description>, Error> {
         if let Some(known) = self.known(address, self.now()) {
             return Ok(known);
         }
-        let mut carrier = self.carrier(address).await?;
-        self.describe_over(&mut carrier, address).await
+        let given = match self.describe_at(address).await {
+            Err(error) if error.is_of_place() => error,
+            other => return other,
+        };
+        for place in self.places().some_others(address, OTHERS) {
+            match self.describe_at(&place).await {
+                Err(error) if error.is_of_place() => {}
+                other => return other,
+            }
+        }
+        Err(given)
+    }
+
+    async fn describe_at(&self, place: &Address) -> Result<Arc<Description>, Error> {
+        let mut carrier = self.carrier(place).await?;
+        self.describe_over(&mut carrier, place).await
     }
 
     /// Opens a link that has a task of its own.
@@ -197,23 +218,39 @@ impl Client {
         Ok(Access::Known(key))
     }
 
-    /// Opens a link that the caller turns.
+    /// Opens a link that the caller turns: at the address or, where that fails, at some other
+    /// places that the server has listed before (LINK-52).
     ///
     /// # Errors
     /// Those of [`describe`](Self::describe), [`Error::ClassNotOffered`],
     /// [`Error::SuiteNotOffered`], [`Error::NoEpoch`], and [`Error::Ended`] with the server's
-    /// status if it refuses the hello.
+    /// status if it refuses the hello; of the address, where every place fails.
     pub async fn pipeline(
         &self,
         address: &Address,
         open: impl Into<Open>,
     ) -> Result<Pipeline, Error> {
         let open = open.into();
-        match self.handshake(address, open).await {
+        let given = match self.pipeline_at(address, open).await {
+            Err(error) if error.is_of_place() => error,
+            other => return other,
+        };
+        for place in self.places().some_others(address, OTHERS) {
+            match self.pipeline_at(&place, open).await {
+                Err(error) if error.is_of_place() => {}
+                other => return other,
+            }
+        }
+        Err(given)
+    }
+
+    /// Opens a link at one place and nowhere else.
+    pub(crate) async fn pipeline_at(&self, place: &Address, open: Open) -> Result<Pipeline, Error> {
+        match self.handshake(place, open).await {
             // The epoch that was described has passed, or the server lost the key: ask again, once.
             Err(Error::Ended(LinkEnd::Refused(Status::FailedPrecondition))) => {
-                self.forget(address);
-                self.handshake(address, open).await
+                self.forget(place);
+                self.handshake(place, open).await
             }
             other => other,
         }
@@ -226,7 +263,8 @@ impl Client {
             Some(known) => known,
             None => self.describe_over(&mut carrier, address).await?,
         };
-        let suite = choose(&description, open)?;
+        // Another place may describe itself otherwise.
+        let suite = choose(&description, open).inspect_err(|_| self.forget(address))?;
         let epoch = epoch_of(&description, address, now)?;
         let link = ClientLink::open(epoch, suite, open.class, now, &mut OsRandom);
         let opening = async {
@@ -268,8 +306,10 @@ impl Client {
                 known.seen.note(epoch).map_err(Error::Equivocation)?;
             }
             known.description = Some(description.clone());
-            Ok(description)
-        })
+            Ok::<_, Error>(())
+        })?;
+        self.places().learn(address, &description.edges);
+        Ok(description)
     }
 
     /// Looks at what is known of a server, or notes it.
@@ -295,6 +335,11 @@ impl Client {
 
     fn forget(&self, address: &Address) {
         self.with(&address.fingerprint, |known| known.description = None);
+    }
+
+    /// The places of this context's servers.
+    pub(crate) fn places(&self) -> &Book {
+        &self.context.places
     }
 
     pub(crate) fn senders(&self) -> &Hubs<SenderEnd> {

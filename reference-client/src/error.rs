@@ -101,6 +101,23 @@ impl Error {
                 | Self::Refused(Reject::Unavailable | Reject::Quota | Reject::Full)
         )
     }
+
+    /// Whether another place of the same server may do better: what a place shows, or does not,
+    /// and not what its identity has signed.
+    pub(crate) const fn is_of_place(&self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable { .. }
+                | Self::Timeout { .. }
+                | Self::Description { .. }
+                | Self::NoEpoch { .. }
+                | Self::ClassNotOffered { .. }
+                | Self::SuiteNotOffered { .. }
+                | Self::Ended(_)
+                | Self::Lost(_)
+                | Self::Carrier(_)
+        )
+    }
 }
 
 impl From<Reject> for Error {

@@ -26,6 +26,7 @@ mod error;
 mod link;
 pub mod messenger;
 mod pipeline;
+mod places;
 mod recipient;
 mod sender;
 pub mod store;

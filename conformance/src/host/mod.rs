@@ -1,9 +1,10 @@
 //! A server of the suite's own, for clients under test: honest until a case says otherwise, and
 //! with a record of everything that it is asked.
 //!
-//! It is spec's [`ServerLink`](edgewise_spec::server::ServerLink) and `MemoryStore` on two ports of
-//! the loopback: one for the client, which is watched and lied to, and one for the suite's own
-//! people, who see the same store and no lies.
+//! It is spec's [`ServerLink`](edgewise_spec::server::ServerLink) and `MemoryStore` on three ports of
+//! the loopback: two edges for the client, which is watched and lied to, and one for the suite's own
+//! people, who see the same store and no lies. The second edge is in the Description where a case
+//! wants it there.
 
 mod record;
 mod state;
@@ -47,11 +48,33 @@ pub type Judge = Box<dyn FnMut(&Op) -> Deed + Send>;
 /// Changes what the client is delivered: sequences and parts.
 pub type Tamper = Box<dyn FnMut(&mut Vec<(u64, Bytes)>) + Send>;
 
+/// Where a peer has come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entrance {
+    /// The edge whose address the client is given.
+    First,
+    /// The edge that it finds in the Description.
+    Second,
+    /// The one for the suite's people.
+    Side,
+}
+
+impl Entrance {
+    const ALL: [Self; 3] = [Self::First, Self::Second, Self::Side];
+
+    /// Whether it is for the client under test.
+    const fn is_watched(self) -> bool {
+        matches!(self, Self::First | Self::Second)
+    }
+}
+
 /// A server of the suite's own. Dropping it ends it.
 #[derive(Debug)]
 pub struct Host {
     /// Where the client finds it.
     pub address: Address,
+    /// Its other edge.
+    pub second: Address,
     /// Where the suite's people find it.
     pub side: Address,
     shared: Shared,
@@ -83,10 +106,10 @@ impl Host {
         let shared = Arc::new(Mutex::new(state));
         let mut ports = Vec::new();
         let mut tasks = Vec::new();
-        for watched in [true, false] {
+        for entrance in Entrance::ALL {
             let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
             ports.push(listener.local_addr()?.port());
-            let task = tokio::spawn(stream::accept(listener, Arc::clone(&shared), watched));
+            let task = tokio::spawn(stream::accept(listener, Arc::clone(&shared), entrance));
             tasks.push(task.abort_handle());
         }
         let address = |place: usize| Address {
@@ -95,7 +118,8 @@ impl Host {
             port: ports.get(place).copied().unwrap_or_default(),
             tls: false,
         };
-        Ok(Self { address: address(0), side: address(1), shared, tasks })
+        let (first, second, side) = (address(0), address(1), address(2));
+        Ok(Self { address: first, second, side, shared, tasks })
     }
 
     /// The address, as specification code has it.
@@ -137,6 +161,18 @@ impl Host {
         if closed {
             state.end_all();
         }
+    }
+
+    /// Lists both edges in the Description, from before anybody has read it (LINK-9).
+    pub fn list_edges(&self) {
+        let places = [&self.address, &self.second].map(|it| format!("{}:{}", it.host, it.port));
+        lock(&self.shared).edges = places.iter().filter_map(|place| place.parse().ok()).collect();
+    }
+
+    /// Shuts one edge, or opens it again: whoever comes there is cut off at once, and so are those
+    /// who are there.
+    pub fn shut(&self, entrance: Entrance, shut: bool) {
+        lock(&self.shared).shut(entrance, shut);
     }
 
     /// Moves the clock.

@@ -102,6 +102,8 @@ pub struct Record {
     pub blocks: BTreeMap<usize, usize>,
     /// How many streams were opened.
     pub streams: usize,
+    /// How many of them at the second edge.
+    pub streams_at_second: usize,
     records: BTreeMap<(u32, u64), Id>,
 }
 

@@ -10,6 +10,7 @@ use edgewise_spec::connection::Op;
 use edgewise_spec::constants::{EPOCH_SECONDS, HELLO_SECONDS};
 use edgewise_spec::error::Status;
 use edgewise_spec::frame::Class;
+use edgewise_spec::link::Edge;
 use edgewise_spec::link::describe::{DescribeAnswer, Description, Limits};
 use edgewise_spec::link::epoch::{EpochWindow, IdentityKey, VerifiedEpoch};
 use edgewise_spec::link::server::HandshakeParams;
@@ -23,7 +24,7 @@ use rand_core::{Rng, SeedableRng};
 use tokio::sync::Notify;
 
 use super::record::Record;
-use super::{Deed, Judge, Tamper};
+use super::{Deed, Entrance, Judge, Tamper};
 
 /// Hellos that are refused for their epoch once its keys are others: one for each link of a client
 /// that sends and receives.
@@ -43,6 +44,12 @@ pub(super) struct State {
     /// Seconds by which the clock is ahead of this machine's.
     ahead: u64,
     pub(super) closed: bool,
+    /// The edges that are shut.
+    shut: Vec<Entrance>,
+    /// Told when an edge is shut.
+    pub(super) doors: Arc<Notify>,
+    /// What the Description lists.
+    pub(super) edges: Vec<Edge>,
     /// How many hellos of the client are refused for their epoch.
     stale: usize,
     pub(super) tamper: Option<Tamper>,
@@ -53,8 +60,7 @@ pub(super) struct State {
 
 struct Living {
     link: ServerLink,
-    /// Whether it is the client's.
-    watched: bool,
+    entrance: Entrance,
     notify: Arc<Notify>,
     /// Over without a word.
     cut: bool,
@@ -108,6 +114,9 @@ impl State {
             rng,
             ahead,
             closed: false,
+            shut: Vec::new(),
+            doors: Arc::default(),
+            edges: Vec::new(),
             stale: 0,
             tamper: None,
             judge: None,
@@ -182,7 +191,7 @@ impl State {
             suites: vec![SuiteId::Chacha20Poly1305],
             classes: Class::ALL.to_vec(),
             limits: Limits::default(),
-            edges: Vec::new(),
+            edges: self.edges.clone(),
             access_required: false,
         };
         let answer = DescribeAnswer::new(&description).map_err(|_| 13)?;
@@ -190,7 +199,8 @@ impl State {
     }
 
     /// A new link, or the gRPC status that refuses it.
-    pub(super) fn open(&mut self, watched: bool) -> Result<(LinkId, Arc<Notify>), u8> {
+    pub(super) fn open(&mut self, entrance: Entrance) -> Result<(LinkId, Arc<Notify>), u8> {
+        let watched = entrance.is_watched();
         if self.closed && watched {
             return Err(Status::Unavailable as u8);
         }
@@ -202,9 +212,10 @@ impl State {
         let id = LinkId(NonZeroU32::new(self.last_link).ok_or(Status::Unavailable as u8)?);
         let link = ServerLink::new(id, Arc::clone(&self.params), self.now());
         let notify = Arc::new(Notify::new());
-        let living = Living { link, watched, notify: Arc::clone(&notify), cut: false };
+        let living = Living { link, entrance, notify: Arc::clone(&notify), cut: false };
         self.links.insert(id, living);
         self.record.streams += usize::from(watched);
+        self.record.streams_at_second += usize::from(entrance == Entrance::Second);
         Ok((id, notify))
     }
 
@@ -212,7 +223,7 @@ impl State {
     pub(super) fn take(&mut self, id: LinkId, block: BytesMut) {
         let now = self.now();
         let Some(living) = self.links.get_mut(&id) else { return };
-        let watched = living.watched;
+        let watched = living.entrance.is_watched();
         if watched {
             self.record.block(block.len());
         }
@@ -298,7 +309,7 @@ impl State {
         let mut parts = PartBuf::default();
         while let Some(spec) = living.link.wants() {
             self.store.read(now, &spec, &mut parts);
-            if living.watched {
+            if living.entrance.is_watched() {
                 if let Some(tamper) = self.tamper.as_mut().filter(|_| !parts.parts.is_empty()) {
                     tampered(tamper, &mut parts);
                 }
@@ -310,7 +321,7 @@ impl State {
         }
         let mut block = BytesMut::new();
         let filled = living.link.poll_block(now, &mut block);
-        if living.watched && !block.is_empty() {
+        if living.entrance.is_watched() && !block.is_empty() {
             self.record.block(block.len());
         }
         living.link.taken(now);
@@ -346,6 +357,22 @@ impl State {
         for living in self.links.values_mut() {
             living.cut = true;
             living.notify.notify_one();
+        }
+    }
+
+    pub(super) fn is_shut(&self, entrance: Entrance) -> bool {
+        self.shut.contains(&entrance)
+    }
+
+    pub(super) fn shut(&mut self, entrance: Entrance, shut: bool) {
+        self.shut.retain(|other| *other != entrance);
+        if shut {
+            self.shut.push(entrance);
+            for living in self.links.values_mut().filter(|it| it.entrance == entrance) {
+                living.cut = true;
+                living.notify.notify_one();
+            }
+            self.doors.notify_waiters();
         }
     }
 

@@ -1,6 +1,8 @@
 //! The host's end of HTTP/2: streams of Open, and Describe.
 
 use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use edgewise_proto::v1::{DescribeRequest, DescribeResponse, Frame};
@@ -12,27 +14,39 @@ use prost::Message;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::state::Next;
-use super::{Shared, lock};
+use super::{Entrance, Shared, lock};
 use crate::peer::OPEN;
 use crate::target::DESCRIBE;
 
 /// Longest message that a stream keeps until it is whole.
 const MESSAGE_MAX: usize = 64 * 1_024;
 
-pub(super) async fn accept(listener: TcpListener, shared: Shared, watched: bool) {
+pub(super) async fn accept(listener: TcpListener, shared: Shared, entrance: Entrance) {
     while let Ok((socket, _)) = listener.accept().await {
-        tokio::spawn(serve(socket, Shared::clone(&shared), watched));
+        tokio::spawn(serve(socket, Shared::clone(&shared), entrance));
     }
 }
 
-async fn serve(socket: TcpStream, shared: Shared, watched: bool) {
+async fn serve(socket: TcpStream, shared: Shared, entrance: Entrance) {
     let _ = socket.set_nodelay(true);
     let Ok(mut connection) = h2::server::handshake(socket).await else { return };
-    while let Some(Ok((request, respond))) = connection.accept().await {
+    let doors = Arc::clone(&lock(&shared).doors);
+    loop {
+        // In time for whatever is shut from now on.
+        let mut shutting = pin!(doors.notified());
+        shutting.as_mut().enable();
+        if lock(&shared).is_shut(entrance) {
+            return;
+        }
+        let accepted = tokio::select! {
+            accepted = connection.accept() => accepted,
+            () = shutting => continue,
+        };
+        let Some(Ok((request, respond))) = accepted else { return };
         let shared = Shared::clone(&shared);
         tokio::spawn(async move {
             // A stream that breaks is the client's way of ending it.
-            let _ = answer(request, respond, shared, watched).await;
+            let _ = answer(request, respond, shared, entrance).await;
         });
     }
 }
@@ -41,11 +55,12 @@ async fn answer(
     request: Request<RecvStream>,
     mut respond: SendResponse<Bytes>,
     shared: Shared,
-    watched: bool,
+    entrance: Entrance,
 ) -> Result<(), h2::Error> {
+    let watched = entrance.is_watched();
     match request.uri().path() {
         OPEN => {
-            let opened = lock(&shared).open(watched);
+            let opened = lock(&shared).open(entrance);
             let (id, notify) = match opened {
                 Ok(opened) => opened,
                 Err(status) => return bare(&mut respond, status),

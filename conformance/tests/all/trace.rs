@@ -123,10 +123,10 @@ fn every_clause_for_servers_has_a_case() {
     assert!(lacking.is_empty(), "without a case: {lacking:#?}");
 }
 
-/// Whether a clause is about what a driven client shows, in the chapters of profile duplex and in
-/// rotation.
+/// Whether a clause is about what a driven client shows, in the chapters of profile duplex, in
+/// rotation and in link.
 fn is_driven(clause: &Clause) -> bool {
-    let words = ["rotation", "invitation", "session", "message", "scatter"];
+    let words = ["link", "rotation", "invitation", "session", "message", "scatter"];
     clause.evidence == Evidence::Driver && words.contains(&clause.word)
 }
 

@@ -219,6 +219,9 @@ const fn code(outcome: &Outcome) -> u8 {
     match outcome {
         Outcome::Said { in_time: false, .. } => super::failure::Reason::Unreached.code(),
         Outcome::Findings { healthy: false, .. } => super::failure::Reason::Failed.code(),
+        Outcome::ServersAdded { failed, .. } if !failed.is_empty() => {
+            super::failure::Reason::Failed.code()
+        }
         _ => 0,
     }
 }

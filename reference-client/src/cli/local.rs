@@ -58,7 +58,9 @@ pub(crate) fn prepare(verb: &mut Verb, caller: Caller) -> Result<(), Failure> {
             sure(&what, "profile remove", caller)?;
         }
         Verb::Servers(ServersVerb::Add(add)) => {
-            if let Some(path) = &add.password_file {
+            if let Some(path) = &add.file {
+                add.list = Some(list(path, caller)?);
+            } else if let Some(path) = &add.password_file {
                 add.password = Some(super::verb::Secret(unlock::first_line(path)?));
             } else if add.ask && caller != Caller::Screen {
                 add.password = Some(super::verb::Secret(unlock::ask("The server's password: ")?));
@@ -152,6 +154,23 @@ pub(crate) fn card_of(outcome: &Outcome) -> Option<&str> {
         Outcome::Address { address: Some(address) } => address.card.as_deref(),
         _ => None,
     }
+}
+
+/// A list of addresses: a file, or standard input.
+fn list(path: &Path, caller: Caller) -> Result<String, Failure> {
+    if path == Path::new("-") && caller != Caller::Screen {
+        return stdin();
+    }
+    let most = u64::try_from(MESSAGE_MAX).unwrap_or(u64::MAX);
+    let mut text = String::new();
+    let file = std::fs::File::open(path).map_err(|error| unreadable(path, &error))?;
+    let read = file.take(most + 1).read_to_string(&mut text);
+    read.map_err(|error| unreadable(path, &error))?;
+    if text.len() as u64 > most {
+        let path = path.display();
+        return Err(Failure::usage(format!("{path} has more than {most} bytes; split it")));
+    }
+    Ok(text)
 }
 
 /// A card's text from what was typed: itself, a picture of it, or standard input.

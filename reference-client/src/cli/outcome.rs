@@ -83,6 +83,14 @@ pub(crate) enum Outcome {
     Servers {
         servers: Vec<Server>,
     },
+    /// A list of servers was added, all but those that could not be.
+    ServersAdded {
+        added: usize,
+        /// How many the profile had before; other edges of one server are the same server.
+        had: usize,
+        failed: Vec<NotAdded>,
+        servers: Vec<Server>,
+    },
     /// The bytes of a proof, in base64.
     Proof {
         contact: String,
@@ -106,6 +114,16 @@ pub(crate) enum Outcome {
     Demo {
         milliseconds: Vec<(String, u64)>,
     },
+}
+
+/// A line of a list of servers that could not be added.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct NotAdded {
+    /// From 1.
+    pub(crate) line: usize,
+    /// What stands there.
+    pub(crate) text: String,
+    pub(crate) why: String,
 }
 
 /// One thing that was looked at.

@@ -4,7 +4,7 @@
 use core::fmt::Write as _;
 
 use super::failure::Failure;
-use super::outcome::{Event, Finding, Outcome, Proven};
+use super::outcome::{Event, Finding, NotAdded, Outcome, Proven};
 use super::plain::{line, lines};
 use super::qr::Qr;
 use super::shape::{
@@ -49,6 +49,7 @@ pub(crate) fn outcome(outcome: &Outcome, cards: Cards) -> Result<String, Failure
         | Outcome::Requests { .. }
         | Outcome::Profiles { .. }
         | Outcome::Servers { .. }
+        | Outcome::ServersAdded { .. }
         | Outcome::Proven { .. }
         | Outcome::Findings { .. }
         | Outcome::Demo { .. } => list(&mut out, outcome),
@@ -105,7 +106,7 @@ fn single(out: &mut String, outcome: &Outcome) {
 /// What there are many of.
 fn list(out: &mut String, outcome: &Outcome) {
     fn rows<T>(out: &mut String, rows: &[T], empty: &str, row: impl Fn(&T) -> String) {
-        if rows.is_empty() {
+        if rows.is_empty() && !empty.is_empty() {
             say(out, empty);
         }
         rows.iter().for_each(|of| say(out, &row(of)));
@@ -130,6 +131,13 @@ fn list(out: &mut String, outcome: &Outcome) {
         }
         Outcome::Servers { servers } => {
             rows(out, servers, "no servers; add one: edgewise servers add ADDRESS", server);
+        }
+        Outcome::ServersAdded { added, had, failed, servers } => {
+            rows(out, failed, "", |of: &NotAdded| {
+                format!("{RED}line {}{PLAIN}: {}: {}", of.line, line(&of.text), line(&of.why))
+            });
+            rows(out, servers, "", server);
+            say(out, &format!("{added} added, {had} there before, {} not", failed.len()));
         }
         Outcome::Proven { messages } => rows(out, messages, "", proven),
         Outcome::Findings { findings, .. } => rows(out, findings, "", finding),

@@ -80,7 +80,14 @@ impl Somebody {
         messenger.add_profile(name).await?;
         let somebody = Self { name, desk: Desk::new(messenger, events, folder, true).0 };
         let address = server.address.to_string();
-        let add = AddServer { address, password_file: None, ask: false, password: None };
+        let add = AddServer {
+            address: Some(address),
+            file: None,
+            list: None,
+            password_file: None,
+            ask: false,
+            password: None,
+        };
         somebody.run(Verb::Servers(ServersVerb::Add(add))).await?;
         Ok(somebody)
     }

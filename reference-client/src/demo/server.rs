@@ -48,6 +48,8 @@ pub struct Config {
     pub tls: Option<TlsAcceptor>,
     /// Its epoch, instead of one that is signed when it starts.
     pub epoch: Option<EpochSecret>,
+    /// Where its Description says that it is; where this is empty, the place it listens at.
+    pub edges: Vec<Edge>,
     /// Its clock, which a test may move.
     pub clock: Clock,
 }
@@ -55,7 +57,8 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         let suites = vec![SuiteId::Chacha20Poly1305, SuiteId::Aes256Gcm];
-        Self { suites, password: None, tls: None, epoch: None, clock: Clock::default() }
+        let (edges, clock) = (Vec::new(), Clock::default());
+        Self { suites, password: None, tls: None, epoch: None, edges, clock }
     }
 }
 
@@ -141,7 +144,7 @@ impl Server {
             suites: config.suites.clone(),
             classes: Class::ALL.into(),
             limits: Limits::default(),
-            edges: vec![edge.clone()],
+            edges: if config.edges.is_empty() { vec![edge.clone()] } else { config.edges },
             access_required: access.is_some(),
         };
         let describe = DescribeAnswer::new(&description)

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use edgewise_spec::client::Event;
 use edgewise_spec::connection::AccessKey;
+use edgewise_spec::error::{GoodbyeCode, LinkEnd};
 use edgewise_spec::frame::Class;
 use edgewise_spec::link::Address;
 use rand_core::Rng;
@@ -19,6 +20,7 @@ use crate::clock::OsRandom;
 use crate::error::Error;
 use crate::link::Access;
 use crate::pipeline::Pipeline;
+use crate::places::Round;
 
 /// A link that lived so long was worth opening: the next one is not opened more slowly.
 const SETTLED: Duration = Duration::from_secs(10);
@@ -33,6 +35,8 @@ pub(super) struct Lane {
     /// Whose events name which handle.
     pub(super) handles: HashMap<u32, u32>,
     carrier: Carrier,
+    /// Where the link is opened.
+    round: Round,
     failures: u32,
 }
 
@@ -61,13 +65,14 @@ pub(super) enum Turned {
 }
 
 impl Lane {
-    pub(super) fn new(class: Class) -> Self {
+    pub(super) fn new(class: Class, address: &Address) -> Self {
         Self {
             class,
             members: 0,
             ready: VecDeque::new(),
             handles: HashMap::new(),
             carrier: Carrier::Closed,
+            round: Round::new(address),
             failures: 0,
         }
     }
@@ -105,7 +110,7 @@ impl Lane {
     }
 
     /// Opens the link if somebody wants it, and closes it once nobody does.
-    pub(super) fn settle(&mut self, client: &Client, address: &Address) {
+    pub(super) fn settle(&mut self, client: &Client) {
         if self.members == 0 {
             self.ready.clear();
             self.handles.clear();
@@ -115,10 +120,10 @@ impl Lane {
                 tokio::spawn(pipeline.close());
             }
         } else if matches!(self.carrier, Carrier::Closed) {
-            let (client, address, class) = (client.clone(), address.clone(), self.class);
+            let (client, place, class) = (client.clone(), self.round.at().clone(), self.class);
             self.carrier = Carrier::Opening(Box::pin(async move {
-                let pipeline = client.pipeline(&address, class).await?;
-                let access = client.access(&address).await?;
+                let pipeline = client.pipeline_at(&place, class.into()).await?;
+                let access = client.access(&place).await?;
                 Ok((pipeline, access))
             }));
         }
@@ -151,12 +156,35 @@ impl Lane {
         }
     }
 
-    /// Waits before the next link is opened: doubling, and by chance less, so that the clients of
-    /// a server that restarts do not come all at once.
+    fn has_settled(&self) -> bool {
+        matches!(&self.carrier, Carrier::Open { since, .. } if since.elapsed() >= SETTLED)
+    }
+
+    /// Chooses where the next link is opened (LINK-52); false where there is none to be opened.
+    ///
+    /// What another place may do better is no reason to give the server up before all that are
+    /// known have failed. A link whose life is over has not failed: the next is opened where the
+    /// first was.
+    pub(super) fn goes_on(&mut self, client: &Client, error: &Error) -> bool {
+        if !error.is_of_place() {
+            return error.is_passing();
+        }
+        if self.has_settled() {
+            self.round.settled();
+            if let Error::Ended(LinkEnd::Theirs(why) | LinkEnd::Ours(why)) = error
+                && *why == GoodbyeCode::LifeOver
+            {
+                self.round.begin();
+                return true;
+            }
+        }
+        self.round.go_on(client.places()) || error.is_passing()
+    }
+
+    /// Waits before the next link is opened, wherever that is: doubling, and by chance less, so
+    /// that the clients of a server that restarts do not come all at once.
     pub(super) fn wait(&mut self, client: &Client) {
-        if let Carrier::Open { since, .. } = &self.carrier
-            && since.elapsed() >= SETTLED
-        {
+        if self.has_settled() {
             self.failures = 0;
         }
         self.ready.clear();

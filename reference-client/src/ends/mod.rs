@@ -70,7 +70,7 @@ impl<E: End> WeakHub<E> {
 impl<E: End> Hub<E> {
     fn spawn(client: &Client, address: &Address) -> Self {
         let (asks, receiver) = mpsc::unbounded_channel();
-        tokio::spawn(Task::new(client.clone(), address.clone(), receiver).run());
+        tokio::spawn(Task::new(client.clone(), address, receiver).run());
         Self { asks, next: Arc::default() }
     }
 

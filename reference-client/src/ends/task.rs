@@ -23,7 +23,6 @@ const ASKS: usize = 64;
 /// Owns its ends and their links.
 pub(super) struct Task<E: End> {
     client: Client,
-    address: Address,
     asks: mpsc::UnboundedReceiver<Ask<E>>,
     /// Nobody can ask any more.
     deserted: bool,
@@ -53,17 +52,16 @@ struct Happened<E: End> {
 impl<E: End> Task<E> {
     pub(super) fn new(
         client: Client,
-        address: Address,
+        address: &Address,
         asks: mpsc::UnboundedReceiver<Ask<E>>,
     ) -> Self {
         let alarm = Alarm::new(&client.options().clock);
         Self {
             client,
-            address,
             asks,
             deserted: false,
             ends: HashMap::new(),
-            lanes: Class::ALL.map(Lane::new),
+            lanes: Class::ALL.map(|class| Lane::new(class, address)),
             deadlines: BTreeSet::new(),
             alarm,
         }
@@ -92,7 +90,7 @@ impl<E: End> Task<E> {
             }
         }
         for lane in &mut self.lanes {
-            lane.settle(&self.client, &self.address);
+            lane.settle(&self.client);
         }
         self.alarm.set(self.deadlines.first().map(|(at, _)| *at));
     }
@@ -202,7 +200,9 @@ impl<E: End> Task<E> {
     /// A link is lost, or could not be opened.
     fn failed(&mut self, place: usize, error: &Error) {
         let members = self.members(place);
-        if !error.is_passing() {
+        let client = &self.client;
+        let goes_on = self.lanes.get_mut(place).is_some_and(|lane| lane.goes_on(client, error));
+        if !goes_on {
             members.into_iter().for_each(|number| self.give_up(number, error.clone()));
         } else {
             for number in members {

@@ -33,6 +33,8 @@ pub struct ServerView {
     pub id: ServerId,
     /// Where it is and who it is.
     pub address: Address,
+    /// Where else it is, as its last Description has told this profile.
+    pub others: Vec<Address>,
     /// Whether a password is stored for it.
     pub password: bool,
     /// How many of the profile's connections are on it, of either direction.

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use crate::link::{bundle, key};
 use crate::server::{Config, TestServer};
 
-fn client(password: Option<&str>) -> Client {
+pub fn client(password: Option<&str>) -> Client {
     Client::new(ClientOptions {
         access_password: password.map(str::to_owned),
         reconnect_first: Duration::from_millis(5),
@@ -22,7 +22,7 @@ fn client(password: Option<&str>) -> Client {
     })
 }
 
-fn ends(server: &TestServer, class: Class) -> (RecipientState, SenderState) {
+pub fn ends(server: &TestServer, class: Class) -> (RecipientState, SenderState) {
     ends_of(server, class, 0)
 }
 
@@ -37,13 +37,13 @@ fn ends_of(server: &TestServer, class: Class, number: u8) -> (RecipientState, Se
     (recipient, SenderState::new(claim, key(seed + 2, 0)))
 }
 
-fn part(class: Class, number: u64) -> Bytes {
+pub fn part(class: Class, number: u64) -> Bytes {
     let mut part = vec![0; class.part_len()];
     part[..8].copy_from_slice(&number.to_be_bytes());
     part.into()
 }
 
-async fn until(recipient: &mut Recipient, wanted: &RecipientEvent) {
+pub async fn until(recipient: &mut Recipient, wanted: &RecipientEvent) {
     let looking = async {
         loop {
             let event = recipient.next().await.unwrap().expect("it stopped");
@@ -56,7 +56,7 @@ async fn until(recipient: &mut Recipient, wanted: &RecipientEvent) {
 }
 
 /// Stores and acknowledges until `count` different parts are there; in which order they came.
-async fn collect(recipient: &mut Recipient, numbers: &mut Vec<u64>, count: usize) {
+pub async fn collect(recipient: &mut Recipient, numbers: &mut Vec<u64>, count: usize) {
     let collecting = async {
         while numbers.len() < count {
             match recipient.next().await.unwrap().expect("it stopped") {

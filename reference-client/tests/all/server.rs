@@ -4,7 +4,7 @@ use core::ops::Deref;
 
 use edgewise_client::demo::server::{Config as ServerConfig, Server};
 use edgewise_client::{Clock, SuiteId};
-use edgewise_spec::link::IdentityKey;
+use edgewise_spec::link::{Edge, IdentityKey};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
@@ -22,6 +22,8 @@ pub struct Config {
     pub clock: Clock,
     /// How long its epoch is good, in seconds.
     pub epoch_seconds: u64,
+    /// Where its Description says that it is; none: where it listens.
+    pub edges: Vec<Edge>,
 }
 
 impl Default for Config {
@@ -34,6 +36,7 @@ impl Default for Config {
             tls: false,
             clock: Clock::default(),
             epoch_seconds: 86_400,
+            edges: Vec::new(),
         }
     }
 }
@@ -62,6 +65,7 @@ impl TestServer {
             password: config.password.map(str::to_owned),
             tls: config.tls.then(tls_acceptor),
             epoch: Some(epoch),
+            edges: config.edges,
             clock: config.clock,
         };
         Self(Server::start_as(identity, config).await.unwrap())

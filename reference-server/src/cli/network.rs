@@ -122,7 +122,7 @@ fn announce(arguments: &NetworkArgs, network: &Network) -> Result<(), Failure> {
     }
     match &arguments.addresses {
         Some(path) => {
-            say(format_args!("one of each is in {}: edgewise servers add ADDRESS", path.display()))
+            say(format_args!("take all in: edgewise servers add --file {}", path.display()));
         }
         None => say("take one in: edgewise servers add ADDRESS"),
     }

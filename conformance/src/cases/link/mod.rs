@@ -4,6 +4,7 @@ pub mod blocks;
 pub mod bounds;
 pub mod crowd;
 pub mod describe;
+pub mod edges;
 pub mod end;
 pub mod epochs;
 pub mod hello;
@@ -19,4 +20,5 @@ pub const TABLES: &[&[Case]] = &[
     bounds::CASES,
     end::CASES,
     epochs::CASES,
+    edges::CASES,
 ];

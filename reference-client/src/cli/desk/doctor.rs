@@ -1,13 +1,16 @@
 //! What is right and what is wrong, and what to do about it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::failure::Failure;
 use super::super::outcome::{Finding, Outcome};
 use super::{Desk, Seen};
 use crate::client::{Client, ClientOptions};
+use crate::error::Error;
 use crate::messenger::{ContactView, Reach, ServerView};
 use edgewise_spec::frame::Class;
+use edgewise_spec::link::{Address, Description};
 
 /// No clock of a machine that runs this program is before it: 2026-01-01.
 const NOT_BEFORE_SECONDS: u64 = 1_767_225_600;
@@ -30,7 +33,7 @@ impl Desk {
                 links.spawn(server_found(server, seconds));
             }
         }
-        let mut servers = links.join_all().await;
+        let mut servers = links.join_all().await.concat();
         servers.sort_by(|a, b| a.what.cmp(&b.what));
         servers.dedup();
         findings.extend(servers);
@@ -82,39 +85,83 @@ fn clock_found() -> Finding {
     good("clock".to_owned(), &format!("it says {time}; servers judge it too"))
 }
 
-async fn server_found(server: ServerView, seconds: u64) -> Finding {
-    let what = format!("server {}", server.address);
-    let limit = Duration::from_secs(seconds);
+/// What one place of a server shows: its description, and whether a link opens.
+struct Looked {
+    description: Option<Arc<Description>>,
+    link: Result<(), Error>,
+}
+
+/// Looks at one place and at no other, as somebody who knows nothing of the server.
+async fn look(place: &Address, limit: Duration) -> Looked {
     let options = ClientOptions {
         connect_timeout: limit,
         handshake_timeout: limit,
         ..ClientOptions::default()
     };
     let client = Client::new(options);
-    let description = match client.describe(&server.address).await {
-        Ok(description) => description,
-        Err(error) => {
-            return wrong(
-                what,
-                error.to_string(),
-                "check the address and the network, or use another server",
-            );
+    match client.describe(place).await {
+        Err(error) => Looked { description: None, link: Err(error) },
+        Ok(description) => {
+            let opened = client.pipeline_at(place, Class::Medium.into()).await;
+            let link = match opened {
+                Ok(pipeline) => {
+                    pipeline.close().await;
+                    Ok(())
+                }
+                Err(error) => Err(error),
+            };
+            Looked { description: Some(description), link }
         }
+    }
+}
+
+/// A server at its address, and each other edge that it lists, or has listed to the profile.
+async fn server_found(server: ServerView, seconds: u64) -> Vec<Finding> {
+    let limit = Duration::from_secs(seconds);
+    let ServerView { address, mut others, password, .. } = server;
+    let given = look(&address, limit).await;
+    if let Some(description) = &given.description {
+        let places = description.edges.iter().filter(|edge| **edge != address.edge);
+        others = places.map(|edge| Address { edge: edge.clone(), ..address.clone() }).collect();
+    }
+    let mut looking = tokio::task::JoinSet::new();
+    for place in others {
+        looking.spawn(async move {
+            let looked = look(&place, limit).await;
+            (place, looked)
+        });
+    }
+    let mut edges = looking.join_all().await;
+    edges.sort_by(|(a, _), (b, _)| a.edge.cmp(&b.edge));
+    edges.dedup_by(|(a, _), (b, _)| a.edge == b.edge);
+    let answers = given.link.is_ok() || edges.iter().any(|(_, looked)| looked.link.is_ok());
+    let advice = match (answers, &given.description) {
+        (true, _) => {
+            "another edge of the server is used meanwhile; if it stays so, tell who runs it"
+        }
+        (false, Some(_)) => "try again later, or use another server",
+        (false, None) => "check the address and the network, or use another server",
     };
-    if description.access_required && !server.password {
-        return wrong(
+    let found = |what: String, looked: &Looked| match &looked.link {
+        Ok(()) => good(what, "describes itself, and a link opens"),
+        Err(error) => wrong(what, error.to_string(), advice),
+    };
+    let what = format!("server {address}");
+    let descriptions = core::iter::once(&given).chain(edges.iter().map(|(_, looked)| looked));
+    let asks = descriptions.filter_map(|looked| looked.description.as_ref());
+    let first = if asks.into_iter().any(|it| it.access_required) && !password {
+        wrong(
             what,
             "it asks for a password before it makes connections, and none is stored".to_owned(),
             "remove it and add it again with --password",
-        );
-    }
-    match client.open(&server.address, Class::Medium).await {
-        Ok(link) => {
-            link.close().await;
-            good(what, "describes itself, and a link opens")
-        }
-        Err(error) => wrong(what, error.to_string(), "try again later, or use another server"),
-    }
+        )
+    } else {
+        found(what, &given)
+    };
+    let others = edges
+        .iter()
+        .map(|(place, looked)| found(format!("server {address}, edge {}", place.edge), looked));
+    core::iter::once(first).chain(others).collect()
 }
 
 fn contact_found(contact: &ContactView) -> Finding {

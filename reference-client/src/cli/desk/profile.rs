@@ -4,9 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::super::failure::Failure;
-use super::super::outcome::Outcome;
+use super::super::outcome::{NotAdded, Outcome};
 use super::super::shape;
-use super::super::verb::{ProfileVerb, ServersVerb, SetProfile};
+use super::super::verb::{AddServer, ProfileVerb, ServersVerb, SetProfile};
 use super::{Desk, choose, done};
 use crate::messenger::ServerView;
 use crate::store::{ProfileId, SecretText};
@@ -69,8 +69,12 @@ impl Desk {
     ) -> Result<Outcome, Failure> {
         match verb {
             ServersVerb::List(_) => {}
+            ServersVerb::Add(AddServer { list: Some(list), .. }) => {
+                return self.add_servers(profile, &list).await;
+            }
             ServersVerb::Add(add) => {
-                let address = server_address(&add.address)?;
+                let address = add.address.ok_or_else(|| Failure::usage("which one? an address"))?;
+                let address = server_address(&address)?;
                 let password = add.password.map(|password| SecretText::new(password.into()));
                 self.messenger.add_server(profile, address, password).await?;
             }
@@ -89,6 +93,45 @@ impl Desk {
         let servers = self.messenger.servers(profile).await?;
         Ok(Outcome::Servers { servers: servers.iter().map(Into::into).collect() })
     }
+
+    /// Adds the servers of a list; what cannot be added keeps no other from it.
+    async fn add_servers(&self, profile: ProfileId, list: &str) -> Result<Outcome, Failure> {
+        let (mut added, mut had, mut failed) = (0, 0, Vec::new());
+        for (line, text) in listed(list) {
+            let known = self.messenger.servers(profile).await?;
+            let address = match server_address(text) {
+                Ok(address) => address,
+                Err(Failure { message: why, .. }) => {
+                    failed.push(NotAdded { line, text: text.to_owned(), why });
+                    continue;
+                }
+            };
+            if known.iter().any(|view| view.address.fingerprint == address.fingerprint) {
+                had += 1;
+                continue;
+            }
+            match self.messenger.add_server(profile, address, None).await {
+                Ok(_) => added += 1,
+                Err(error) => {
+                    let why = Failure::from(error).message;
+                    failed.push(NotAdded { line, text: text.to_owned(), why });
+                }
+            }
+        }
+        let servers = self.messenger.servers(profile).await?;
+        let servers = servers.iter().map(Into::into).collect();
+        Ok(Outcome::ServersAdded { added, had, failed, servers })
+    }
+}
+
+/// The addresses of a list, with the numbers of their lines. Comments stand behind a `#`; a line in
+/// which nothing looks like an address is a heading.
+fn listed(list: &str) -> impl Iterator<Item = (usize, &str)> {
+    (1..).zip(list.lines()).filter_map(|(number, line)| {
+        let said = line.split('#').next().unwrap_or_default();
+        let like = |word: &&str| word.contains("://") || word.contains('@');
+        Some((number, said.split_whitespace().find(like)?))
+    })
 }
 
 /// A server's address as somebody typed it.
@@ -99,4 +142,24 @@ pub(crate) fn server_address(text: &str) -> Result<Address, Failure> {
             super::super::plain::line(text)
         ))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_has_addresses_comments_and_headings() {
+        let list = "# One address of each group.\n\nMine:\nedgewise://a@b:1\n\
+                    group  2  edgewise://c@d:2?tls=off # the second\n          also at h:3\n\
+                    http://x\n\t\n# edgewise://e@f:3\nme@there\n";
+        let found: Vec<_> = listed(list).collect();
+        let expected = [
+            (4, "edgewise://a@b:1"),
+            (5, "edgewise://c@d:2?tls=off"),
+            (7, "http://x"),
+            (10, "me@there"),
+        ];
+        assert_eq!(found, expected);
+    }
 }

@@ -364,7 +364,18 @@ fields! {
     }
     AddServer {
         /// Its address, which begins with edgewise://
-        address: String,
+        #[arg(required_unless_present = "file")]
+        #[serde(default)]
+        address: Option<String>,
+        /// Add all servers of a list, one address a line, as `edgewise-server network --addresses`
+        /// writes it; - is standard input.
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["address", "password_file", "ask"])]
+        #[serde(skip)]
+        file: Option<PathBuf>,
+        /// The list's text.
+        #[arg(skip)]
+        #[serde(default)]
+        list: Option<String>,
         /// It asks for a password, which is read from this file.
         #[arg(long, value_name = "FILE")]
         #[serde(skip)]

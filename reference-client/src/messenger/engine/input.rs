@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use edgewise_spec::client::SenderEvent;
+use edgewise_spec::constants::HASH_LEN;
 use edgewise_spec::invitation::ContactBundle;
 use edgewise_spec::link::Address;
 use tokio::sync::oneshot;
@@ -12,6 +13,7 @@ use super::net::{Heard, Order};
 use super::turn::Turn;
 use crate::client::Client;
 use crate::messenger::{Event, MessengerError};
+use crate::places::Places;
 use crate::store::{ConnectionId, End, InvitationId, ProfileId, SecretText};
 
 /// Something that was asked, with the answer that waits for its being stored.
@@ -30,6 +32,8 @@ pub(crate) enum Input {
     Left(InvitationId, Result<(), String>),
     /// What a contact address was read as.
     Read(InvitationId, Client, Result<Box<ContactBundle>, String>),
+    /// A server of a profile has listed other places than before.
+    Places(ProfileId, [u8; HASH_LEN], Places),
     /// To tell when everything said is accepted, or so much time is over.
     Flush(Duration, oneshot::Sender<bool>),
     /// To end, and tell how the store was closed.

@@ -20,6 +20,7 @@ mod moving;
 mod net;
 mod offer;
 mod people;
+mod places;
 mod receive;
 mod record;
 mod renew;
@@ -123,9 +124,13 @@ impl Engine {
         inputs: &Receiver<Input>,
         started: oneshot::Sender<Result<(), MessengerError>>,
     ) {
-        let loaded: Result<(), MessengerError> = self.turn(|turn| {
-            turn.load()?;
-            turn.start_all()
+        let known: Result<_, MessengerError> = self.turn(|turn| turn.places_of_all());
+        let loaded = known.and_then(|known| {
+            self.net.know(known);
+            self.turn(|turn| {
+                turn.load()?;
+                turn.start_all()
+            })
         });
         let failed = loaded.is_err();
         if started.send(loaded).is_err() || failed {
@@ -179,6 +184,9 @@ impl Engine {
                 }
                 Input::Left(id, left) => {
                     self.attempt(|turn| turn.request_left(id, left));
+                }
+                Input::Places(profile, server, places) => {
+                    self.attempt(|turn| turn.places_told(profile, server, &places));
                 }
                 Input::Flush(limit, reply) => {
                     self.flushes.push((Instant::now() + limit, reply));

@@ -12,6 +12,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::asking::{Leaving, Reading};
 use super::input::Input;
+use super::places::Known;
 use crate::client::{Client, ClientOptions};
 use crate::error::Error;
 use crate::recipient::Recipient;
@@ -62,7 +63,9 @@ pub(super) struct Net {
     runtime: Handle,
     options: ClientOptions,
     /// One context for each profile and server, so that nothing of one profile is used by another.
-    clients: HashMap<(ProfileId, Address), Client>,
+    clients: HashMap<(ProfileId, [u8; 32]), Client>,
+    /// The places of servers, as far as they were stored before.
+    known: Known,
     orders: HashMap<ConnectionId, UnboundedSender<Order>>,
     inputs: mpsc::Sender<Input>,
 }
@@ -73,7 +76,13 @@ impl Net {
         options: ClientOptions,
         inputs: mpsc::Sender<Input>,
     ) -> Self {
-        Self { runtime, options, clients: HashMap::new(), orders: HashMap::new(), inputs }
+        let (clients, known, orders) = (HashMap::new(), Known::new(), HashMap::new());
+        Self { runtime, options, clients, known, orders, inputs }
+    }
+
+    /// Takes the places of servers that were stored in an earlier life.
+    pub(super) fn know(&mut self, known: Known) {
+        self.known = known;
     }
 
     /// Brings an end up.
@@ -108,9 +117,18 @@ impl Net {
         address: &Address,
         password: Option<&SecretText>,
     ) -> Client {
-        let client = self.clients.entry((profile, address.clone())).or_insert_with(|| {
+        let whose = (profile, address.fingerprint);
+        let client = self.clients.entry(whose).or_insert_with(|| {
             let access_password = password.map(|password| password.as_str().to_owned());
-            Client::new(ClientOptions { access_password, ..self.options.clone() })
+            let client = Client::new(ClientOptions { access_password, ..self.options.clone() });
+            if let Some(places) = self.known.remove(&whose) {
+                client.places().remember(whose.1, places);
+            }
+            let inputs = self.inputs.clone();
+            client.places().tell(move |fingerprint, places| {
+                let _ = inputs.send(Input::Places(profile, fingerprint, places));
+            });
+            client
         });
         client.clone()
     }

@@ -150,12 +150,14 @@ impl Turn<'_, '_> {
             let on = |address: &Address| address.fingerprint == server.address.fingerprint;
             let its = connections.iter().filter(|(_, connection)| on(&connection.address));
             let ids: Vec<_> = its.map(|(id, _)| *id).collect();
+            let others = self.other_places(profile, &server.address)?;
             views.push(ServerView {
                 id,
                 password: server.access_password.is_some(),
                 connections: ids.len(),
                 reached: ids.iter().any(|id| self.state.up.contains(id)),
                 address: server.address,
+                others,
             });
         }
         Ok(views)

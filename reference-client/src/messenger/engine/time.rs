@@ -56,7 +56,8 @@ impl Turn<'_, '_> {
             self.look_whether_open(id)?;
         }
         self.keys_tick()?;
-        self.homes_tick()
+        self.homes_tick()?;
+        self.forget_places()
     }
 
     /// SESSION-21, MESSAGE-8

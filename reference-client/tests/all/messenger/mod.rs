@@ -2,6 +2,7 @@
 
 mod address;
 mod disk;
+mod edges;
 mod kill;
 mod moving;
 mod older;

@@ -1,6 +1,7 @@
 //! The program `edgewise` itself: verbs, JSON, exit codes, daemon, demonstration.
 
 mod daemon;
+mod edges;
 mod far;
 mod talk;
 mod wrong;
@@ -105,16 +106,19 @@ pub struct Person {
 
 impl Person {
     pub fn new(name: &str, server: &Serving) -> Self {
+        Self::at(name, &server.address())
+    }
+
+    pub fn at(name: &str, server: &str) -> Self {
         let home = tempfile::tempdir().unwrap();
         let person = Self { home };
         let key = person.home.path().join("key");
-        let server = server.address();
         let made = person.run(&[
             "init",
             "--name",
             name,
             "--server",
-            &server,
+            server,
             "--make-key-file",
             key.to_str().unwrap(),
         ]);
