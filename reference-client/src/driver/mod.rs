@@ -370,6 +370,7 @@ impl Driver {
             server: it.server.to_string(),
             bad: it.bad,
             stray: it.stray,
+            ..wire::Blame::default()
         });
         Ok(ok::Kind::Blamed(wire::Blamed { servers: servers.collect() }))
     }
