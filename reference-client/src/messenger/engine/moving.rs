@@ -52,7 +52,7 @@ impl Turn<'_, '_> {
         let secret = ConnectionSecret::generate(&mut OsRandom);
         let chain = PartChain::new(&secret.part_chain(), opened);
         let window = Window::new(chain, talk.receiver.highest());
-        talk.receiver.add(lane, window).map_err(scatter)?;
+        talk.receiver.add(lane, place, window).map_err(scatter)?;
         talk.moving.secrets.push((lane, secret.clone()));
         let owner = (Owner::Contact(contact), Use::Session(id));
         let (at, terms) = ((place, &server), Self::terms(shape.class()));

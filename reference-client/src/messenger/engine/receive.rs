@@ -47,6 +47,8 @@ impl Turn<'_, '_> {
                 // better.
                 Err(_) => {}
             },
+            // No session of this client has a shape with k > 1.
+            Arrival::Part { .. } => {}
             Arrival::Late { s } => {
                 talk.receiver.commit(lane, s);
                 self.store_talk(id)?;

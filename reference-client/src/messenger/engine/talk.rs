@@ -425,7 +425,8 @@ fn read_receiver(
     for (lane, connection, window) in read_list(from, |from| {
         Some((from.u32()?, from.i64()?, Window::from_bytes(from.bytes()?).ok()?))
     })? {
-        receiver.add(lane, window).ok()?;
+        // With k = 1 it makes no difference which place a connection is of.
+        receiver.add(lane, 0, window).ok()?;
         lanes.insert(lane, ConnectionId::from_number(connection));
     }
     Some((receiver, lanes))
