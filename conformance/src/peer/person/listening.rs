@@ -119,6 +119,7 @@ impl Person {
                 return Ok(Heard::Repeated { s, part, place });
             }
             Arrival::Repeated { s } => return Ok(Heard::Repeated { s, part, place }),
+            Arrival::Part { .. } => return Err(Stop::harness("a shape with k > 1")),
             Arrival::Bad(why) => return Ok(Heard::Bad(why.to_string())),
             Arrival::Stray => return Ok(Heard::Bad("a part without a known tag".to_owned())),
             Arrival::NoConnection => return Err(Stop::harness("no such place")),

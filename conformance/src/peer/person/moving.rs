@@ -36,7 +36,7 @@ impl Person {
         let id = u32::try_from(self.ins.len()).unwrap_or(u32::MAX);
         let chain = PartChain::new(&secret.part_chain(), base);
         let window = Window::new(chain, self.receiver.highest());
-        let added = self.receiver.add(id, window);
+        let added = self.receiver.add(id, 0, window);
         added.map_err(|error| Stop::harness(error.to_string()))?;
         self.ins.push(lane);
         Ok(Descriptor { server: door.public, secret, base }.to_bytes())
