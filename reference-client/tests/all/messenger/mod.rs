@@ -5,6 +5,7 @@ mod disk;
 mod kill;
 mod moving;
 mod older;
+mod scatter;
 mod standby;
 mod talk;
 
