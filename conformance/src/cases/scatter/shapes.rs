@@ -19,7 +19,7 @@ pub const CASES: &[Case] = &[
     driven!("scatter/small-4", [SCATTER_4, SCATTER_21], small_4, needs Scatter),
     driven!("scatter/small-7", [SCATTER_4, SCATTER_21], small_7, needs Scatter),
     driven!("scatter/medium-7", [SCATTER_4, SCATTER_21], medium_7, needs Scatter),
-    driven!("scatter/undeclared", [SCATTER_7], undeclared),
+    driven!("scatter/undeclared", [SCATTER_1, SESSION_36], undeclared),
 ];
 
 /// Cells that the long text of a row takes.
@@ -95,7 +95,7 @@ async fn undeclared(scene: &mut Scene) -> Verdict {
     for host in scene.hosts() {
         for asked in &host.record().asked {
             let idle = !matches!(asked.what, Watched::Create { .. } | Watched::Send { .. });
-            ensure!(idle, "no connection and no part (SCATTER-7)", "{:?}", asked.what);
+            ensure!(idle, "no connection and no part", "{:?}", asked.what);
         }
     }
     Ok(())
