@@ -35,6 +35,8 @@ pub enum Need {
     Move,
     /// A client that gives standbys, takes them, and repeats an exchange.
     Standby,
+    /// A client that speaks the shapes with k > 1.
+    Scatter,
 }
 
 impl Need {
@@ -53,6 +55,7 @@ impl Need {
             Self::Receipts => "receipts",
             Self::Move => "move",
             Self::Standby => "standby",
+            Self::Scatter => "scatter",
         }
     }
 }
@@ -73,15 +76,30 @@ pub enum Profile {
     Core,
     /// Clients: invitation, session, message, and scatter over several servers.
     Duplex,
+    /// Clients that speak k > 1: a cell in parts, of which any k join.
+    Scatter,
 }
 
 impl Profile {
+    /// All of them, in the order of reports.
+    pub const ALL: [Self; 3] = [Self::Core, Self::Duplex, Self::Scatter];
+
     /// Its name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Core => "core",
             Self::Duplex => "duplex",
+            Self::Scatter => "scatter",
+        }
+    }
+
+    /// Whether it judges clients.
+    #[must_use]
+    pub const fn is_for_clients(self) -> bool {
+        match self {
+            Self::Core => false,
+            Self::Duplex | Self::Scatter => true,
         }
     }
 }
@@ -129,11 +147,12 @@ impl Case {
         self.id.split('/').next().unwrap_or(self.id)
     }
 
-    /// The profile that it belongs to.
+    /// The profile that it belongs to: what needs k > 1 is scored where that is declared.
     #[must_use]
-    pub const fn profile(&self) -> Profile {
+    pub fn profile(&self) -> Profile {
         match self.run {
             Run::Server(_) => Profile::Core,
+            Run::Client(_) if self.needs.contains(&Need::Scatter) => Profile::Scatter,
             Run::Client(_) => Profile::Duplex,
         }
     }

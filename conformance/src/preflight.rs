@@ -64,9 +64,11 @@ impl Preflight {
 
     /// Looks for capabilities that nobody knows: most are misspelt, and would leave cases unsupported.
     pub(crate) fn capabilities(&mut self, profile: Profile, declared: &[String]) {
-        let needs = cases::of(profile).flat_map(|case| case.needs).copied();
+        let client = profile.is_for_clients();
+        let cases = cases::all().filter(|case| case.profile().is_for_clients() == client);
+        let needs = cases.flat_map(|case| case.needs).copied();
         // No case needs an export of a state yet, and driver.proto has it.
-        let needs = needs.chain((profile == Profile::Duplex).then_some(Need::State));
+        let needs = needs.chain(client.then_some(Need::State));
         let known: BTreeSet<&str> = needs.map(Need::name).collect();
         let known: Vec<&str> = known.into_iter().collect();
         for strange in declared.iter().filter(|one| !known.contains(&one.as_str())) {

@@ -21,7 +21,7 @@ use edgewise_spec::link::{
     Limits, Progress, ServerHandshake, VerifiedEpoch,
 };
 use edgewise_spec::message::{BodyRefused, Content, Layout, Proof};
-use edgewise_spec::scatter::{Arrival, PartChain, Receiver, Shape, fragment_of, seal_part};
+use edgewise_spec::scatter::{Arrival, PartChain, Receiver, Shape, seal_cell, seal_part};
 use edgewise_spec::session::{Mode, Purpose, Session};
 use edgewise_spec::suite::{Decapsulator, SigningKey, SuiteId};
 use edgewise_spec::time::Now;
@@ -378,7 +378,7 @@ pub fn scatter_part(data: &[u8]) {
     let chain = || PartChain::new(&[1; 32], 0);
     let key = chain().step().expect("the first step");
     let cell = vec![2; Shape::SINGLE.cell_len()];
-    let mut fragment = fragment_of(&[3; 32], &cell);
+    let mut fragment = seal_cell(&[3; 32], &cell);
     let over = |bytes: &mut [u8]| bytes.iter_mut().zip(mask).for_each(|(to, bits)| *to ^= bits);
     if choice & 1 == 1 {
         over(&mut fragment);

@@ -302,6 +302,8 @@ pub const SHARE_LEN: usize = 32;
 pub const FRAGMENT_OVERHEAD: usize = PART_OVERHEAD + PART_TAG_LEN + SHARE_LEN + TAG_LEN;
 /// How far from the highest s opened in a direction the tags of its parts are known, either way.
 pub const TAG_WINDOW: u32 = 512;
+/// Days after its first part after which a cell that has not joined is given up.
+pub const PARTIAL_DAYS: u32 = 7;
 
 // ---- message -----------------------------------------------------------------------------------
 

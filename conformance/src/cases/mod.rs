@@ -29,7 +29,7 @@ const WORDS: &[&[&[Case]]] = &[
     invitation::TABLES,
     session::TABLES,
     message::TABLES,
-    &[scatter::CASES],
+    scatter::TABLES,
 ];
 
 /// For how long a case listens where nothing may come. A server that sends what it must not sends

@@ -1,12 +1,14 @@
 //! What a host was asked by the client under test: the record of the wire, and the second verdict.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Instant;
 
 use bytes::Bytes;
 use edgewise_proto::v1::{Role, State};
 use edgewise_spec::connection::{By, Id, Op, Outcome};
 use edgewise_spec::error::Reject;
+
+use crate::scene::tag_of;
 
 /// One thing that a client asked, or that was given to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -179,6 +181,13 @@ impl Record {
                 _ => None,
             }
         })
+    }
+
+    /// Of how many cells it took parts.
+    #[must_use]
+    pub fn cells(&self) -> usize {
+        let tags: HashSet<_> = self.parts().filter_map(|(_, _, part)| tag_of(part)).collect();
+        tags.len()
     }
 
     /// Everything that the server was handed and could read: bundles and parts.

@@ -19,6 +19,16 @@ impl Class {
     /// All of them, smallest first.
     pub const ALL: [Self; 3] = [Self::Small, Self::Medium, Self::Large];
 
+    /// The class as specification code has it.
+    #[must_use]
+    pub const fn of(class: edgewise_spec::frame::Class) -> Self {
+        match class {
+            edgewise_spec::frame::Class::Small => Self::Small,
+            edgewise_spec::frame::Class::Medium => Self::Medium,
+            edgewise_spec::frame::Class::Large => Self::Large,
+        }
+    }
+
     /// The number that goes on the wire.
     #[must_use]
     pub const fn code(self) -> u32 {

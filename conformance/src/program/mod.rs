@@ -27,6 +27,7 @@ use edgewise_spec::constants::SPEC_REVISION;
 use tokio::signal::unix::{SignalKind, signal};
 
 use self::expect::ExpectOptions;
+use crate::case::Profile;
 use crate::driver::OUTCOME_WITHIN;
 use crate::outcome::Exit;
 use crate::report::Wanted;
@@ -184,7 +185,7 @@ struct ClientOptions {
 #[derive(Clone, Debug, Args)]
 struct RunOptions {
     /// Cases of this profile; without a command, of all where it is not given.
-    #[arg(long, value_parser = ["core", "duplex"])]
+    #[arg(long, value_parser = Profile::ALL.map(Profile::name))]
     profile: Option<String>,
     /// Cases whose id fits; `*` stands for anything. May be repeated.
     #[arg(long = "case", value_name = "GLOB")]

@@ -144,7 +144,7 @@ async fn row(
             let source = program("serve", mutant)?.server();
             runner::run(&plan(tried, source, jobs), &mut ()).await
         }
-        Profile::Duplex => {
+        Profile::Duplex | Profile::Scatter => {
             let source = program("drive", mutant)?.client();
             scene::run::run(&client_plan(tried, source, jobs), &mut ()).await
         }

@@ -154,7 +154,7 @@ async fn try_one(mutant: &'static Mutant, case: &'static Case) -> Result<Trialle
             let source = program("serve", mutant)?.server();
             runner::run(&plan(vec![case], source, 1), &mut ()).await
         }
-        Profile::Duplex => {
+        Profile::Duplex | Profile::Scatter => {
             let source = program("drive", mutant)?.client();
             scene::run::run(&client_plan(vec![case], source, 1), &mut ()).await
         }

@@ -28,48 +28,61 @@ const REPRO: &str = "repro";
 pub(super) struct Judged {
     server: Option<Source>,
     client: Option<ClientSource>,
+    /// The one profile that is asked for.
+    profile: Option<Profile>,
     rerun: String,
 }
 
 impl Judged {
     /// The references inside this program, of the profile that is asked for.
     pub(super) fn embedded(options: &RunOptions) -> Self {
-        let wanted =
-            |profile: Profile| options.profile.as_deref().is_none_or(|name| name == profile.name());
+        let profile = asked(options);
+        let wanted = |clients| profile.is_none_or(|it| it.is_for_clients() == clients);
         Self {
-            server: wanted(Profile::Core).then_some(Source::Embedded),
-            client: wanted(Profile::Duplex).then_some(ClientSource::Embedded(REFERENCE)),
+            server: wanted(false).then_some(Source::Embedded),
+            client: wanted(true).then_some(ClientSource::Embedded(REFERENCE)),
+            profile,
             rerun: "edgewise-conformance".to_owned(),
         }
     }
 
     pub(super) fn server(options: &ServerOptions) -> Result<Self, Usage> {
-        fits(&options.options, Profile::Core)?;
+        let profile = fits(&options.options, false)?;
         let (source, rerun) = source(options)?;
-        Ok(Self { server: Some(source), client: None, rerun })
+        Ok(Self { server: Some(source), client: None, profile, rerun })
     }
 
     pub(super) fn client(options: &ClientOptions) -> Result<Self, Usage> {
-        fits(&options.options, Profile::Duplex)?;
+        let profile = fits(&options.options, true)?;
         let (source, rerun) = client_source(options);
-        Ok(Self { server: None, client: Some(source), rerun })
+        Ok(Self { server: None, client: Some(source), profile, rerun })
     }
 
     fn cases(&self) -> impl Iterator<Item = &'static Case> {
         let (server, client) = (self.server.is_some(), self.client.is_some());
-        cases::all().filter(move |case| match case.profile() {
-            Profile::Core => server,
-            Profile::Duplex => client,
+        let asked = self.profile;
+        cases::all().filter(move |case| {
+            let profile = case.profile();
+            let there = if profile.is_for_clients() { client } else { server };
+            there && asked.is_none_or(|asked| asked == profile)
         })
     }
 }
 
-fn fits(options: &RunOptions, profile: Profile) -> Result<(), Usage> {
-    match options.profile.as_deref() {
-        Some(name) if name != profile.name() => {
+/// The profile that is asked for by its name.
+fn asked(options: &RunOptions) -> Option<Profile> {
+    let name = options.profile.as_deref()?;
+    Profile::ALL.into_iter().find(|profile| profile.name() == name)
+}
+
+/// The same, where the command judges it.
+fn fits(options: &RunOptions, clients: bool) -> Result<Option<Profile>, Usage> {
+    match asked(options) {
+        Some(other) if other.is_for_clients() != clients => {
+            let name = other.name();
             Err(Usage(format!("profile {name} is not judged by this command")))
         }
-        _ => Ok(()),
+        profile => Ok(profile),
     }
 }
 
@@ -96,7 +109,7 @@ pub(super) async fn replay(file: &Path, own: bool, options: &ServerOptions) -> R
     let judged = match case.profile() {
         Profile::Core if own => return Err(fault(&"it is about a server")),
         Profile::Core => Judged::server(options)?,
-        Profile::Duplex => Judged::client(&ClientOptions {
+        Profile::Duplex | Profile::Scatter => Judged::client(&ClientOptions {
             attach: options.attach.clone(),
             exec: options.exec.clone(),
             own,
@@ -140,9 +153,8 @@ async fn carry_out(
         rans.push(scene::run::run(plan, &mut watch).await);
     }
     let bar = watch.bar;
-    let (targets, cases) =
-        rans.into_iter().map(|ran| (ran.target, ran.cases)).unzip::<_, _, Vec<_>, Vec<_>>();
-    let mut cases = cases.concat();
+    let targets = rans.iter().flat_map(|ran| ran.target.by_profile(&ran.cases)).collect();
+    let mut cases: Vec<_> = rans.into_iter().flat_map(|ran| ran.cases).collect();
     plans.recheck(&mut cases).await;
     bar.clear();
     lists.score(&mut cases);
@@ -166,7 +178,7 @@ fn plans(
     let settings = Settings { seed, cases: options.cases, replay, repro: PathBuf::from(REPRO) };
     let settings = Arc::new(settings);
     let (servers, clients): (Vec<_>, Vec<_>) =
-        selected.into_iter().partition(|case| case.profile() == Profile::Core);
+        selected.into_iter().partition(|case| !case.profile().is_for_clients());
     let server = judged.server.filter(|_| !servers.is_empty()).map(|source| Plan {
         cases: servers,
         source,

@@ -7,6 +7,7 @@ pub mod format;
 mod html;
 mod junit;
 mod markdown;
+mod target;
 pub mod tree;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,7 @@ use crate::outcome::{Exit, Outcome};
 use crate::repro::SUITE_VERSION;
 
 pub use format::{Format, Wanted};
+pub use target::TargetReport;
 
 /// Version of the JSON: it rises when a reader of the old one could misread the new one.
 pub const REPORT_VERSION: u32 = 1;
@@ -57,37 +59,6 @@ pub struct Report {
     pub clauses: BTreeMap<String, ClauseReport>,
     /// Who talked with whom; empty unless a matrix was asked for.
     pub matrix: Vec<PairReport>,
-}
-
-/// What was judged.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TargetReport {
-    /// The profile that it was judged by.
-    pub profile: String,
-    /// `embedded`, `attach` or `exec`.
-    pub kind: String,
-    /// The address it was attached to, or the command.
-    pub place: String,
-    /// What it calls itself.
-    pub implementation: String,
-    /// Its version.
-    pub version: String,
-    /// What it declares beyond the profile.
-    pub capabilities: Vec<String>,
-    /// What it proved before its cases were run; what it did not is a case of its own.
-    pub preflight: Vec<String>,
-}
-
-impl TargetReport {
-    /// Its name for people: what it calls itself, or else where it is.
-    #[must_use]
-    pub fn name(&self) -> String {
-        if self.implementation.is_empty() {
-            return self.place.clone();
-        }
-        format!("{} {}", self.implementation, self.version).trim_end().to_owned()
-    }
 }
 
 /// An expectation that no longer holds.

@@ -35,8 +35,8 @@ impl Scene {
         let kind = Kind::CreateInvitation(driver::CreateInvitation {
             servers,
             mode: mode(terms.mode).into(),
-            link_class: 2,
-            k: 1,
+            link_class: terms.class.number(),
+            k: terms.k.into(),
             carded: u32::try_from(terms.carded).unwrap_or_default(),
             shown: false,
             good_hours: terms.hours,

@@ -26,7 +26,7 @@ use rand_core::{Rng, SeedableRng};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
-use crate::case::Case;
+use crate::case::{Case, Need};
 use crate::driver::{Client, ClientSource, Fault, Told};
 use crate::host::Host;
 use crate::peer::person::{Door, SceneClock, Surroundings};
@@ -156,6 +156,11 @@ impl Scene {
         let client = client.as_ref()?;
         let need = self.case.needs.iter().find(|need| !client.has(**need))?;
         Some(Stop::unsupported(format!("{} is not declared", need.name())))
+    }
+
+    /// Whether the client declares this.
+    pub async fn has(&self, need: Need) -> bool {
+        self.stage.client.lock().await.as_ref().is_some_and(|client| client.has(need))
     }
 
     /// Kills the client and starts it again on its folder.

@@ -2,8 +2,8 @@
 
 use edgewise_proto::conformance::v1::command::Kind;
 use edgewise_proto::conformance::v1::{
-    self as driver, ClientClock, ClientStart, Clock, CreateAddress, ExportProof, ExportState,
-    Renew, RotateKeys, SetReceipts, ok,
+    self as driver, ClientClock, ClientStart, Clock, CreateAddress, CreateInvitation, ExportProof,
+    ExportState, Renew, RotateKeys, SessionMode, SetReceipts, ok,
 };
 use edgewise_spec::constants::SPEC_REVISION;
 
@@ -12,6 +12,7 @@ use super::{cut, run::outcome_of};
 use crate::case::{Need, Profile};
 use crate::driver::{Client, ClientSource, Fault, Ready, Refused, Told};
 use crate::outcome::Outcome;
+use crate::peer::Class;
 use crate::preflight::Preflight;
 
 /// Starts a client, asks for what it cannot have, and ends it. One that cannot be started is left
@@ -49,9 +50,26 @@ fn undeclared(client: &Client) -> Vec<(&'static str, Kind)> {
         (Need::Receipts, Kind::SetReceipts(SetReceipts { delivered: true, read: false })),
         (Need::Move, Kind::RotateKeys(RotateKeys::default())),
         (Need::Standby, Kind::Renew(Renew::default())),
+        (Need::Scatter, Kind::CreateInvitation(scattered())),
     ];
     let asked = asked.into_iter().filter(|(need, _)| !client.has(*need));
     asked.map(|(need, kind)| (need.name(), kind)).collect()
+}
+
+/// An invitation that is whole but for its k, so that nothing else is to be refused.
+fn scattered() -> CreateInvitation {
+    let nobody = "A".repeat(42);
+    let servers =
+        ["A", "B", "C", "D"].map(|one| format!("edgewise://{one}{nobody}@127.0.0.1:1?tls=off"));
+    CreateInvitation {
+        servers: servers.to_vec(),
+        mode: SessionMode::Deniable.into(),
+        link_class: Class::Small.code(),
+        k: 4,
+        carded: 1,
+        name: "Nobody".to_owned(),
+        ..CreateInvitation::default()
+    }
 }
 
 async fn says_unsupported(flight: &mut Preflight, client: &mut Client) {

@@ -104,7 +104,7 @@ fn every_case_names_clauses_that_exist_and_are_seen_on_the_wire() {
             let clause = clause.unwrap_or_else(|| panic!("{}: no clause {id}", case.id));
             let seen = match case.profile() {
                 Profile::Core => clause.is_for_servers(),
-                Profile::Duplex => clause.is_for_clients(),
+                Profile::Duplex | Profile::Scatter => clause.is_for_clients(),
             };
             assert!(seen, "{}: {clause} is not seen by it", case.id);
         }
@@ -123,8 +123,8 @@ fn every_clause_for_servers_has_a_case() {
     assert!(lacking.is_empty(), "without a case: {lacking:#?}");
 }
 
-/// Whether a clause is about what a driven client shows, in the chapters of profile duplex, in
-/// rotation and in link.
+/// Whether a clause is about what a driven client shows, in the chapters of the profiles duplex and
+/// scatter, in rotation and in link.
 fn is_driven(clause: &Clause) -> bool {
     let words = ["link", "rotation", "invitation", "session", "message", "scatter"];
     clause.evidence == Evidence::Driver && words.contains(&clause.word)
@@ -132,14 +132,24 @@ fn is_driven(clause: &Clause) -> bool {
 
 #[test]
 fn every_clause_of_evidence_driver_has_a_case() {
-    let duplex = cases::of(Profile::Duplex);
-    let judged: BTreeSet<String> = duplex.flat_map(Case::requirements).collect();
+    let driven = cases::all().filter(|case| case.profile().is_for_clients());
+    let judged: BTreeSet<String> = driven.flat_map(Case::requirements).collect();
     let clauses = all_clauses();
     let missing = clauses.iter().filter(|clause| is_driven(clause));
     let missing = missing.filter(|clause| !judged.contains(&clause.id));
     let missing = missing.map(|clause| clause.id.clone()).collect();
     let lacking = lacking(missing, &reasons("no-client-case.txt"));
     assert!(lacking.is_empty(), "without a case: {lacking:#?}");
+}
+
+/// What needs k > 1 is in the chapter that defines it, and nowhere else in the tables.
+#[test]
+fn profile_scatter_is_of_the_chapter_scatter() {
+    let ids: Vec<_> = cases::of(Profile::Scatter).map(|case| case.id).collect();
+    assert!(!ids.is_empty());
+    for id in ids {
+        assert!(id.starts_with("scatter/"), "{id}");
+    }
 }
 
 #[test]

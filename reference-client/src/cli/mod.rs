@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 failed, 2 usage, 3 the store, 4 no server in time.
 
 mod args;
+mod carry;
 pub(crate) mod desk;
 pub(crate) mod dispatch;
 pub(crate) mod failure;

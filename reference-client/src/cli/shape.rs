@@ -7,13 +7,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
+use super::verb::Blocks;
 use crate::messenger::{
-    AddressView, BroadcastRole, ConnectionView, ContactView, InvitationView, Mark, MessageView,
-    ProfileView, Reach, RequestView, SafetyView, Said, ServerView,
+    AddressView, BroadcastRole, ConnectionView, ContactView, Flow, InvitationView, Mark,
+    MessageView, ProfileView, Reach, RequestView, SafetyView, Said, ServerView, Standing,
 };
 use crate::store::{
     ContactId, Delivery, Direction, Given, InvitationId, ProfileId, ServerId, Verified,
 };
+use edgewise_spec::scatter::Shape;
 use edgewise_spec::session::Mode;
 use edgewise_spec::time::Now;
 
@@ -57,6 +59,10 @@ words! {
     Handed { Not, Shown, Sent }
     /// Who speaks in a broadcast.
     Speaker { Source, Listener }
+    /// Whether enough of a direction's connections carry what is said.
+    Carried { Whole, Enough, TooFew }
+    /// How a server does with a connection.
+    Does { Answering, Silent, Lying }
 }
 
 impl From<Direction> for Way {
@@ -125,6 +131,8 @@ pub(crate) struct Server {
     pub(crate) password: bool,
     pub(crate) connections: usize,
     pub(crate) reached: bool,
+    /// Parts that it, or whoever took its place, has altered on their way to the profile.
+    pub(crate) altered: u32,
 }
 
 impl From<&ServerView> for Server {
@@ -135,6 +143,7 @@ impl From<&ServerView> for Server {
             password: view.password,
             connections: view.connections,
             reached: view.reached,
+            altered: view.altered,
         }
     }
 }
@@ -160,6 +169,46 @@ pub(crate) struct Contact {
     pub(crate) since: String,
     pub(crate) last: Option<Message>,
     pub(crate) connections: Vec<Connection>,
+    /// How what is said is split; `null` without a session.
+    pub(crate) shape: Option<Split>,
+    /// Whether what is said to them gets through; `null` before there are connections to them.
+    pub(crate) sending: Option<Carried>,
+    /// Whether what they say gets through; `null` without a session.
+    pub(crate) receiving: Option<Carried>,
+}
+
+/// How cells are split: any `enough` of `servers` parts join, in blocks of a class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Split {
+    pub(crate) class: Blocks,
+    pub(crate) enough: u8,
+    pub(crate) servers: u8,
+}
+
+impl From<Shape> for Split {
+    fn from(shape: Shape) -> Self {
+        Self { class: shape.class().into(), enough: shape.k(), servers: shape.n() }
+    }
+}
+
+impl From<Flow> for Carried {
+    fn from(flow: Flow) -> Self {
+        match flow {
+            Flow::Whole => Self::Whole,
+            Flow::Enough => Self::Enough,
+            Flow::TooFew => Self::TooFew,
+        }
+    }
+}
+
+impl From<Standing> for Does {
+    fn from(standing: Standing) -> Self {
+        match standing {
+            Standing::Answering => Self::Answering,
+            Standing::Silent => Self::Silent,
+            Standing::Lying => Self::Lying,
+        }
+    }
 }
 
 impl From<&ContactView> for Contact {
@@ -193,6 +242,9 @@ impl From<&ContactView> for Contact {
             since: time(view.since),
             last: view.last.as_ref().map(Into::into),
             connections: view.connections.iter().map(Into::into).collect(),
+            shape: view.shape.map(Into::into),
+            sending: view.sending.map(Into::into),
+            receiving: view.receiving.map(Into::into),
         }
     }
 }
@@ -207,6 +259,9 @@ pub(crate) struct Connection {
     pub(crate) waiting: usize,
     pub(crate) bad: u32,
     pub(crate) stray: u32,
+    /// Parts that were sealed for this connection and did not belong to their cell.
+    pub(crate) wrong: u32,
+    pub(crate) standing: Does,
 }
 
 impl From<&ConnectionView> for Connection {
@@ -219,6 +274,8 @@ impl From<&ConnectionView> for Connection {
             waiting: view.waiting,
             bad: view.bad,
             stray: view.stray,
+            wrong: view.wrong,
+            standing: view.standing.into(),
         }
     }
 }
@@ -328,6 +385,8 @@ pub(crate) struct Invitation {
     pub(crate) ready: bool,
     pub(crate) claimed: bool,
     pub(crate) mode: Kept,
+    /// How what is said will be split.
+    pub(crate) shape: Split,
     pub(crate) servers: Vec<String>,
     pub(crate) made: String,
     /// When it is no longer good.
@@ -347,6 +406,7 @@ impl From<&InvitationView> for Invitation {
             ready: view.ready,
             claimed: view.claimed,
             mode: view.mode.into(),
+            shape: view.shape.into(),
             servers: view.servers.iter().map(ToString::to_string).collect(),
             made: time(view.made),
             until: time(Now::from_seconds(u64::from(view.not_after) * 3_600)),

@@ -3,6 +3,7 @@
 
 use core::fmt::Write as _;
 
+use super::carry;
 use super::failure::Failure;
 use super::outcome::{Event, Finding, NotAdded, Outcome, Proven};
 use super::plain::{line, lines};
@@ -12,13 +13,13 @@ use super::shape::{
     Talk, Trust, Way, Words, Wrong,
 };
 
-const BOLD: &str = "\u{1b}[1m";
-const DIM: &str = "\u{1b}[2m";
-const RED: &str = "\u{1b}[31m";
-const GREEN: &str = "\u{1b}[32m";
+pub(super) const BOLD: &str = "\u{1b}[1m";
+pub(super) const DIM: &str = "\u{1b}[2m";
+pub(super) const RED: &str = "\u{1b}[31m";
+pub(super) const GREEN: &str = "\u{1b}[32m";
 /// Black on bright white: a QR code is dark on light, whatever the terminal's colours.
 const PAPER: &str = "\u{1b}[30;107m";
-const PLAIN: &str = "\u{1b}[0m";
+pub(super) const PLAIN: &str = "\u{1b}[0m";
 
 /// How cards come out.
 #[derive(Clone, Copy, Debug, Default)]
@@ -239,7 +240,12 @@ fn invitation_line(of: &Invitation) -> String {
         (_, _, Handed::Sent) => "sent",
     };
     let id = of.id.get(..6).unwrap_or(&of.id);
-    format!("{id}  {BOLD}{}{PLAIN}  {state}, until {}", line(&of.label), moment(&of.until))
+    let split = match (of.shape.enough, of.shape.servers) {
+        (1, 1) => String::new(),
+        (1, n) => format!(", any of {n} servers"),
+        (k, n) => format!(", {k} of {n} servers"),
+    };
+    format!("{id}  {BOLD}{}{PLAIN}  {state}{split}, until {}", line(&of.label), moment(&of.until))
 }
 
 fn accepted(out: &mut String, contact: &Contact) {
@@ -312,18 +318,7 @@ fn contact_whole(out: &mut String, contact: &Contact) {
     if contact.standby {
         say(out, "  if their servers are gone for good, a standby invitation of theirs is used");
     }
-    for connection in &contact.connections {
-        let way = if connection.direction == Way::Sent { "to them" } else { "from them" };
-        let up = if connection.up { "up" } else { "down" };
-        let mut text = format!("  {way} {}: {up}, {}", connection.place, line(&connection.server));
-        if connection.waiting > 0 {
-            let _ = write!(text, ", {} parts wait", connection.waiting);
-        }
-        if connection.bad > 0 {
-            let _ = write!(text, ", {RED}{} parts were altered{PLAIN}", connection.bad);
-        }
-        say(out, &text);
-    }
+    carry::lines(contact).iter().for_each(|text| say(out, text));
 }
 
 fn trust(contact: &Contact) -> String {
@@ -457,7 +452,11 @@ fn request(asking: &Asking) -> String {
 fn server(of: &Server) -> String {
     let reached = if of.reached { "reached" } else { "not reached" };
     let password = if of.password { ", with a password" } else { "" };
-    format!("{}  {} connections, {reached}{password}", line(&of.address), of.connections)
+    let altered = match of.altered {
+        0 => String::new(),
+        altered => format!(", {RED}{altered} parts were altered{PLAIN}"),
+    };
+    format!("{}  {} connections, {reached}{password}{altered}", line(&of.address), of.connections)
 }
 
 fn proven(of: &Proven) -> String {

@@ -104,7 +104,13 @@ struct Inner {
     opened: usize,
     attached: usize,
     described: usize,
+    /// Whether nobody reaches it.
+    away: bool,
+    /// What is done to each part before it is delivered.
+    alter: Option<Alter>,
 }
+
+type Alter = Box<dyn Fn(&mut Vec<u8>) + Send>;
 
 fn new_store() -> MemoryStore {
     let limits = StoreLimits { connections_max: 1_000, tombstone_seconds: 86_400 };
@@ -167,6 +173,8 @@ impl Server {
             opened: 0,
             attached: 0,
             described: 0,
+            away: false,
+            alter: None,
         };
         let world = Arc::new(World {
             params: Arc::new(params),
@@ -189,6 +197,17 @@ impl Server {
     pub fn lose_everything(&self) {
         self.world.inner().store = new_store();
         self.cut_links();
+    }
+
+    /// Nobody reaches it, as one whose machine is off; or it is back, with all that it had.
+    pub fn set_away(&self, away: bool) {
+        self.world.inner().away = away;
+        self.cut_links();
+    }
+
+    /// From now on it lies: each part is altered so before it is delivered.
+    pub fn alter(&self, how: impl Fn(&mut Vec<u8>) + Send + 'static) {
+        self.world.inner().alter = Some(Box::new(how));
     }
 
     /// How many links were opened so far.
@@ -233,6 +252,9 @@ async fn accept(listener: TcpListener, world: Arc<World>, tls: Option<TlsAccepto
     while let Ok((tcp, _)) = listener.accept().await {
         let _ = tcp.set_nodelay(true);
         let (world, tls) = (Arc::clone(&world), tls.clone());
+        if world.inner().away {
+            continue;
+        }
         tokio::spawn(async move {
             match tls {
                 None => serve(world, tcp).await,
@@ -404,6 +426,13 @@ fn carry_out(world: &World, link: &mut ServerLink) {
     let mut parts = PartBuf::default();
     while let Some(spec) = link.wants() {
         inner.store.read(now, &spec, &mut parts);
+        if let Some(alter) = &inner.alter {
+            for (_, part) in &mut parts.parts {
+                let mut altered = part.to_vec();
+                alter(&mut altered);
+                *part = altered.into();
+            }
+        }
         link.offer(now, &mut parts);
     }
 }

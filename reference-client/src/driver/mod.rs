@@ -22,6 +22,8 @@ use edgewise_proto::conformance::v1::{
     self as wire, ClientReady, ClientStart, Command, Outcome, RejectReason, content, ok, outcome,
 };
 use edgewise_spec::constants::SPEC_REVISION;
+use edgewise_spec::frame::Class;
+use edgewise_spec::scatter::Shape;
 use edgewise_spec::session::Mode;
 use tokio::time::{Instant, timeout_at};
 
@@ -106,7 +108,8 @@ fn options(clock: &Clock) -> Options {
 /// What the client says of itself.
 #[must_use]
 pub fn ready() -> ClientReady {
-    let capabilities = ["clock", "folder", "attested", "address", "receipts", "move", "standby"];
+    let capabilities =
+        ["clock", "folder", "attested", "address", "receipts", "move", "standby", "scatter"];
     ClientReady {
         implementation: "edgewise-client".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -268,9 +271,7 @@ impl Driver {
     }
 
     async fn invite(&mut self, asked: wire::CreateInvitation) -> Answer {
-        if asked.k > 1 || asked.link_class != 2 {
-            return Err(unsupported("sessions of k = 1 over medium links alone"));
-        }
+        let shape = shape(&asked)?;
         self.call(&asked.name).await?;
         let servers: Result<_, _> = asked.servers.iter().map(|text| address(text)).collect();
         let invite = Invite {
@@ -278,6 +279,7 @@ impl Driver {
                 wire::SessionMode::Attested => Mode::Attested,
                 _ => Mode::Deniable,
             },
+            shape,
             servers: servers?,
             hours: match asked.good_hours {
                 0 => Invite::default().hours,
@@ -370,6 +372,7 @@ impl Driver {
             server: it.server.to_string(),
             bad: it.bad,
             stray: it.stray,
+            wrong: it.wrong,
         });
         Ok(ok::Kind::Blamed(wire::Blamed { servers: servers.collect() }))
     }
@@ -482,6 +485,18 @@ impl Drop for Driver {
 
 fn address(text: &str) -> Result<Address, Refused> {
     text.parse().map_err(|error| reject(RejectReason::Server, error))
+}
+
+/// The row of the table that is asked for; n is the number of the servers.
+fn shape(asked: &wire::CreateInvitation) -> Result<Shape, Refused> {
+    let other = |why: &str| reject(RejectReason::Other, why);
+    let class = Class::try_from(asked.link_class).map_err(|_| other("no such class"))?;
+    if class == Class::Large {
+        return Err(unsupported("sessions over large links"));
+    }
+    let k = u8::try_from(asked.k).map_err(|_| other("no such k"))?;
+    let n = u8::try_from(asked.servers.len()).map_err(|_| other("too many servers"))?;
+    Shape::new(class, k, n).map_err(|error| reject(RejectReason::Other, error))
 }
 
 fn say(kind: content::Kind) -> Result<Say, Refused> {

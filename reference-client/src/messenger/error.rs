@@ -33,7 +33,8 @@ pub enum MessengerError {
     Proof(#[from] ProofRefused),
     /// The profile has too few servers.
     #[error(
-        "the profile has {have} servers, and {need} are needed; add one: edgewise servers add ADDRESS"
+        "the profile has {have} servers, and {need} are needed; add {}: edgewise servers add ADDRESS",
+        more(*.need, *.have)
     )]
     Servers {
         /// How many there are.
@@ -50,4 +51,11 @@ pub enum MessengerError {
     /// The messenger was closed.
     #[error("the messenger is closed; open it again")]
     Closed,
+}
+
+fn more(need: usize, have: usize) -> String {
+    match need.saturating_sub(have) {
+        0 | 1 => "one".to_owned(),
+        more => format!("{more} more"),
+    }
 }

@@ -44,8 +44,9 @@ pub use self::error::MessengerError;
 pub use self::event::{Event, InvitationStep};
 pub use self::say::{Accept, Invite, Say};
 pub use self::view::{
-    AbandonReason, AddressView, BroadcastRole, ConnectionView, ContactView, InvitationView, Mark,
-    MessageView, Page, ProfileView, Reach, ReactionView, RequestView, SafetyView, Said, ServerView,
+    AbandonReason, AddressView, BroadcastRole, ConnectionView, ContactView, Flow, InvitationView,
+    Mark, MessageView, Page, ProfileView, Reach, ReactionView, RequestView, SafetyView, Said,
+    ServerView, Standing,
 };
 use crate::client::ClientOptions;
 use crate::store::{ContactId, InvitationId, Position, ProfileId, SecretText, ServerId, Store};

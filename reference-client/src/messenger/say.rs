@@ -1,6 +1,7 @@
 //! What a user can say and choose.
 
 use edgewise_spec::link::Address;
+use edgewise_spec::scatter::Shape;
 use edgewise_spec::session::Mode;
 
 use crate::store::{ContactId, Position};
@@ -69,10 +70,10 @@ pub struct Invite {
     pub label: String,
     /// Whether what will be said can be shown to others.
     pub mode: Mode,
-    /// How many of the profile's servers carry it, each of them enough alone; the first ones by
-    /// rank. Ignored where `servers` names them.
-    pub redundancy: u8,
-    /// The servers, where the profile's own are not wanted.
+    /// How everything that is said will be split, over how many of the profile's servers: the
+    /// first ones by rank.
+    pub shape: Shape,
+    /// The servers, where the profile's own are not wanted; the shape's n is then their number.
     pub servers: Vec<Address>,
     /// Hours until it is no longer good.
     pub hours: u32,
@@ -86,7 +87,7 @@ impl Default for Invite {
         Self {
             label: String::new(),
             mode: Mode::Deniable,
-            redundancy: 1,
+            shape: Shape::SINGLE,
             servers: Vec::new(),
             hours: edgewise_spec::constants::INVITATION_HOURS,
             contact: None,

@@ -2,6 +2,7 @@
 
 use edgewise_spec::link::Address;
 use edgewise_spec::message::Link;
+use edgewise_spec::scatter::Shape;
 use edgewise_spec::session::Mode;
 use edgewise_spec::time::Now;
 
@@ -41,6 +42,32 @@ pub struct ServerView {
     pub connections: usize,
     /// Whether a link to it is up now, as far as this client knows.
     pub reached: bool,
+    /// Parts that it, or whoever took its place, has altered on their way to the profile, over the
+    /// connections that there are (SCATTER-13).
+    pub altered: u32,
+}
+
+/// Whether enough of a direction's connections carry what is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// All of them do.
+    Whole,
+    /// Some do not, and the others are still enough.
+    Enough,
+    /// Too few do: nothing comes through now. What is said waits, and is not lost.
+    TooFew,
+}
+
+/// How a server does with a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It is reached, as far as this client knows.
+    Answering,
+    /// It is not reached.
+    Silent,
+    /// It has brought what nobody had sealed for it, whether it is reached or not: it, or whoever
+    /// took its place, alters what it carries, or the contact's program is broken.
+    Lying,
 }
 
 /// Whether a contact can be talked with.
@@ -84,6 +111,12 @@ pub struct ContactView {
     pub last: Option<MessageView>,
     /// The connections to and from them.
     pub connections: Vec<ConnectionView>,
+    /// How what is said is split; `None` without a session.
+    pub shape: Option<Shape>,
+    /// Whether what the user says gets through; `None` before there are connections to the contact.
+    pub sending: Option<Flow>,
+    /// Whether what the contact says gets through; `None` without a session.
+    pub receiving: Option<Flow>,
     /// What kind of broadcast this is, if it is one.
     pub broadcast: Option<BroadcastRole>,
     /// Whether they have given a standby invitation, for the day when the session is lost for good.
@@ -117,8 +150,14 @@ pub struct ConnectionView {
     /// Parts that were not what the contact had sealed: the server, or whoever took its place,
     /// altered them (SCATTER-13).
     pub bad: u32,
-    /// Parts that belong to nothing that is awaited.
+    /// Parts that belong to nothing that is awaited. A slow server brings some.
     pub stray: u32,
+    /// Parts that were sealed for this connection and did not belong to their cell (SCATTER-23).
+    pub wrong: u32,
+    /// How its server does.
+    pub standing: Standing,
+    /// Whether it is reached, and the last part that it brought was what had been sealed.
+    pub carries: bool,
 }
 
 /// What is shown of a message.
@@ -261,6 +300,8 @@ pub struct InvitationView {
     pub claimed: bool,
     /// Whether what will be said can be shown to others.
     pub mode: Mode,
+    /// How what is said will be split.
+    pub shape: Shape,
     /// Its servers.
     pub servers: Vec<Address>,
     /// When it was made.

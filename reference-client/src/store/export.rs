@@ -3,10 +3,10 @@
 use super::profile::Profile;
 use super::setting::Setting;
 use super::table::{
-    CONNECTION, CONTACT, INVITATION, MESSAGE, PIECE, PROFILE, SERVER, SESSION, SETTING,
+    CONNECTION, CONTACT, HELD, INVITATION, MESSAGE, PIECE, PROFILE, SERVER, SESSION, SETTING,
 };
 use super::{
-    Connection, ConnectionId, Contact, ContactId, Invitation, InvitationId, Message, Piece,
+    Connection, ConnectionId, Contact, ContactId, Held, Invitation, InvitationId, Message, Piece,
     PieceId, Position, ProfileId, Reader, Server, ServerId, Session, SessionId, StoreError,
     Versioned,
 };
@@ -26,6 +26,8 @@ pub enum Exported {
     Invitation(InvitationId, Invitation),
     /// A connection, with a sender's parts.
     Connection(ConnectionId, Box<Connection>),
+    /// A part that a connection brought of a cell that is not whole yet.
+    Held(ConnectionId, Held),
     /// A session.
     Session(SessionId, Session),
     /// What of a session's state is written seldom.
@@ -87,6 +89,11 @@ impl Reader<'_> {
             if let Some(connection) = self.connection(id)? {
                 take(Exported::Connection(id, Box::new(connection)))?;
             }
+            Ok(true)
+        })?;
+        self.each::<E>(&HELD, &[], "", |row| {
+            let connection = ConnectionId(row.column(0));
+            take(Exported::Held(connection, self.opened(&HELD, &row)?))?;
             Ok(true)
         })?;
         self.each::<E>(&SESSION, &[], "", |row| {

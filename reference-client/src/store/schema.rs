@@ -4,7 +4,7 @@ use rusqlite::types::Value;
 use zeroize::Zeroizing;
 
 use super::error::StoreError;
-use super::table::{BASE, CREATE_KEY, CREATE_LOOKUP, LEDGER, TABLES, Table};
+use super::table::{BASE, CREATE_KEY, CREATE_LOOKUP, HELD, LEDGER, TABLES, Table};
 use super::transaction::Transaction;
 
 /// In the file's header: tells a store from every other SQLite file. "Edge" in ASCII.
@@ -26,6 +26,11 @@ pub(super) struct Schema {
 fn to_2(step: &mut Step<'_, '_>) -> Result<(), StoreError> {
     step.drop_table("inbox")?;
     step.sql(BASE.create)
+}
+
+/// Parts of cells that too few have come of.
+fn to_3(step: &mut Step<'_, '_>) -> Result<(), StoreError> {
+    step.sql(HELD.create)
 }
 
 /// The step to a version from the one before. It runs in a transaction with whatever other steps
@@ -80,8 +85,8 @@ impl Schema {
         let tables = TABLES.to_vec();
         let mut statements: Vec<_> = tables.iter().map(|table| table.create).collect();
         statements.extend([LEDGER.create, CREATE_KEY, CREATE_LOOKUP]);
-        let migrations = vec![Migration { to: 2, run: to_2 }];
-        Self { version: 2, statements, tables, migrations }
+        let migrations = vec![Migration { to: 2, run: to_2 }, Migration { to: 3, run: to_3 }];
+        Self { version: 3, statements, tables, migrations }
     }
 
     /// Brings a store from an older version to this one, inside a transaction.
@@ -127,7 +132,7 @@ mod tests {
     use super::super::{Options, Store, Unlock};
     use super::*;
 
-    const NEXT: u32 = 3;
+    const NEXT: u32 = 4;
 
     static PIN: Table = Table {
         name: "pin",
@@ -173,10 +178,15 @@ mod tests {
 
     /// A copy of the store that version 1 made, and what opens it.
     fn fixture() -> (tempfile::TempDir, PathBuf, Unlock) {
+        fixture_of(1)
+    }
+
+    fn fixture_of(version: u32) -> (tempfile::TempDir, PathBuf, Unlock) {
         let folder = tempfile::tempdir().unwrap();
         let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
-        for (from, to) in [("store-v1.db", "chat.db"), ("store-v1.key", "key")] {
-            let bytes = fs::read(fixtures.join(from)).unwrap();
+        for (ending, to) in [("db", "chat.db"), ("key", "key")] {
+            let from = fixtures.join(format!("store-v{version}.{ending}"));
+            let bytes = fs::read(from).unwrap();
             super::super::file::write_new(&folder.path().join(to), &bytes).unwrap();
         }
         let (path, key) = (folder.path().join("chat.db"), folder.path().join("key"));
@@ -219,7 +229,7 @@ mod tests {
         // The code of today will not touch it any more, and the next one's opens it again without
         // a step.
         let refused = Store::open(&path, &unlock, &options).unwrap_err();
-        assert!(matches!(refused, StoreError::FromTheFuture { found: NEXT, known: 2, .. }));
+        assert!(matches!(refused, StoreError::FromTheFuture { found: NEXT, known: 3, .. }));
         let store = Store::open_with(next(in_vain), &path, &unlock, &options).unwrap();
         assert_eq!(contacts(&store), expected);
         drop(store);
@@ -286,5 +296,31 @@ mod tests {
         assert_eq!(tables(&path).as_deref(), Some("base"));
         let store = Store::open(&path, &unlock, &Options::default()).unwrap();
         assert_eq!(store.read().base(id).unwrap(), Some(base));
+    }
+
+    #[test]
+    fn version_3_holds_parts_and_goes_on_with_the_connections() {
+        let (_folder, path, unlock) = fixture_of(2);
+        let tables = |path: &Path| {
+            let db = rusqlite::Connection::open(path).unwrap();
+            let sql = "SELECT count(*) FROM sqlite_schema WHERE name = 'held'";
+            db.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap()
+        };
+        assert_eq!(tables(&path), 0);
+        let mut store = Store::open(&path, &unlock, &Options::default()).unwrap();
+        let (profile, _) = store.read().profiles().unwrap().remove(0);
+        let (connection, _) = store.read().connections(profile).unwrap().remove(0);
+        let held = super::super::Held {
+            s: 7,
+            since: edgewise_spec::time::Now::from_seconds(5),
+            part: super::super::Versioned::new(1, b"fragment".to_vec().into()),
+        };
+        assert_eq!(store.read().all_held(connection).unwrap(), []);
+        store.write(|tx| tx.hold(connection, &held)).unwrap();
+        store.check().unwrap();
+        store.close().unwrap();
+        assert_eq!(tables(&path), 1);
+        let store = Store::open(&path, &unlock, &Options::default()).unwrap();
+        assert_eq!(store.read().all_held(connection).unwrap(), [held]);
     }
 }

@@ -99,12 +99,21 @@ pub(super) static BASE: Table = Table {
     create: "CREATE TABLE base (session INTEGER PRIMARY KEY REFERENCES session, sealed BLOB NOT NULL) STRICT",
 };
 
-/// Pieces of what is not complete yet: fragments of messages, parts of cells.
+/// Pieces of what is not complete yet: fragments of messages.
 pub(super) static PIECE: Table = Table {
     name: "piece",
     columns: &["session", "piece"],
     key: 2,
     create: "CREATE TABLE piece (session INTEGER NOT NULL REFERENCES session, piece INTEGER NOT NULL, sealed BLOB NOT NULL, PRIMARY KEY (session, piece)) STRICT, WITHOUT ROWID",
+};
+
+/// Parts of cells that too few have come of, by connection; `held` is a keyed hash of connection and
+/// counter.
+pub(super) static HELD: Table = Table {
+    name: "held",
+    columns: &["connection", "held"],
+    key: 2,
+    create: "CREATE TABLE held (connection INTEGER NOT NULL REFERENCES connection, held INTEGER NOT NULL, sealed BLOB NOT NULL, PRIMARY KEY (connection, held)) STRICT, WITHOUT ROWID",
 };
 
 /// `position` is 1, 2, 3 … in a contact's history without a gap; `lookup` is a keyed hash of the
@@ -146,13 +155,14 @@ pub(super) const CREATE_LOOKUP: &str =
     "CREATE INDEX message_lookup ON message (contact, lookup, position)";
 
 /// Every table whose rows the ledger counts, parents first.
-pub(super) static TABLES: [&Table; 11] = [
+pub(super) static TABLES: [&Table; 12] = [
     &PROFILE,
     &SERVER,
     &CONTACT,
     &CONNECTION,
     &SESSION,
     &OUTBOX,
+    &HELD,
     &BASE,
     &PIECE,
     &MESSAGE,

@@ -11,7 +11,7 @@ use super::app::{App, Over, is_own};
 use super::slash;
 use super::wrap::{columns, cut, wrap};
 use crate::cli::plain;
-use crate::cli::shape::{Contact, Message, Talk, Trust};
+use crate::cli::shape::{Carried, Contact, Message, Talk, Trust};
 use crate::cli::text::{mark, moment, named, reach, tick, words};
 
 /// From this width on, the contacts stand beside the history.
@@ -96,6 +96,7 @@ fn bar(app: &App, frame: &mut Frame<'_>, area: Rect, focused: bool) {
         if contact.blocked {
             text.push_str(", blocked");
         }
+        text.push_str(carried(contact));
         text + "]"
     });
     let others = app.contacts.iter().filter(|contact| Some(&contact.id) != app.open.as_ref());
@@ -110,6 +111,16 @@ fn bar(app: &App, frame: &mut Frame<'_>, area: Rect, focused: bool) {
     let gap = " ".repeat(width.saturating_sub(columns(&text) + columns(&end)));
     let style = if focused { BAR } else { BAR.add_modifier(Modifier::DIM) };
     frame.render_widget(Paragraph::new(Line::styled(format!("{text}{gap}{end}"), style)), area);
+}
+
+/// Whether enough of several servers carry what is said.
+fn carried(contact: &Contact) -> &'static str {
+    let several = contact.shape.is_some_and(|shape| shape.servers > 1);
+    match contact.sending.into_iter().chain(contact.receiving).max() {
+        Some(Carried::Enough) if several => ", servers still enough",
+        Some(Carried::TooFew) if several => ", too few servers",
+        _ => "",
+    }
 }
 
 fn contacts(app: &App, frame: &mut Frame<'_>, area: Rect) {
@@ -296,7 +307,10 @@ mod tests {
 
     use super::*;
     use crate::cli::outcome::Outcome;
-    use crate::cli::shape::{Handed, Invitation, Kept, Reached, Reaction, Way, Words, Wrong};
+    use crate::cli::shape::{
+        Handed, Invitation, Kept, Reached, Reaction, Split, Way, Words, Wrong,
+    };
+    use crate::cli::verb::Blocks;
     use crate::tui::app::For;
 
     fn contact(id: &str, name: &str, unread: u64) -> Contact {
@@ -316,6 +330,9 @@ mod tests {
             since: format!("2026-11-2{unread}T12:00:00.000Z"),
             last: None,
             connections: Vec::new(),
+            shape: None,
+            sending: None,
+            receiving: None,
         }
     }
 
@@ -421,6 +438,7 @@ mod tests {
             ready: true,
             claimed: false,
             mode: Kept::Deniable,
+            shape: Split { class: Blocks::Medium, enough: 1, servers: 1 },
             servers: Vec::new(),
             made: "2026-11-21T12:00:00.000Z".to_owned(),
             until: "2026-11-28T12:00:00.000Z".to_owned(),

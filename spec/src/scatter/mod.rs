@@ -1,28 +1,28 @@
 #![doc = include_str!("../../scatter.md")]
 
 mod chain;
+mod coding;
+mod join;
 mod part;
 mod receiver;
 mod sender;
 mod shape;
+mod share;
 mod window;
 
 pub use chain::{PartChain, PartKey};
-pub use part::{OpenedPart, PartRefused, fragment_of, open_part, seal_part};
+pub use coding::{coding_row, fragments};
+pub use join::{Joined, join};
+pub use part::{OpenedPart, PartRefused, open_part, seal_cell, seal_part};
 pub use receiver::{Arrival, LaneId, Receiver, Tally};
 pub use sender::{Sender, SplitRefused};
 pub use shape::{Shape, ShapeRefused};
+pub use share::shares;
 pub use window::Window;
 
 /// Why an end of a direction cannot be set up or changed. Each blames the caller, or its store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ScatterRefused {
-    /// The shape needs coding, which this revision does not define.
-    #[error("cells that need {k} parts to join are not defined in this revision, only k = 1")]
-    Coding {
-        /// Parts that join to a cell.
-        k: u8,
-    },
     /// There are not as many connections as the shape says.
     #[error("the shape has {expected} connections, {got} were given")]
     Connections {
@@ -34,6 +34,14 @@ pub enum ScatterRefused {
     /// No connection has this number.
     #[error("the direction has no connection {0}")]
     NoConnection(u32),
+    /// The shape has no such place.
+    #[error("there is no place {place}; the shape has {n}, from 0")]
+    Place {
+        /// What was given.
+        place: u8,
+        /// n of the shape.
+        n: u8,
+    },
     /// The direction has two connections for each place already.
     #[error("a direction has at most {0} connections, while they move")]
     TooMany(usize),

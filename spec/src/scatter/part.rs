@@ -1,8 +1,10 @@
 //! A part: what one connection carries of one cell.
 
+use core::fmt;
+
 use zeroize::Zeroizing;
 
-use super::{PartKey, Shape};
+use super::{PartKey, ScatterRefused, Shape};
 use crate::constants::{HASH_LEN, NONCE_LEN, PART_TAG_LEN, SHARE_LEN, TAG_LEN};
 use crate::require;
 use crate::suite::{Sealer, SuiteId, constant_time_eq};
@@ -31,12 +33,50 @@ pub enum PartRefused {
     Fragment(u32),
 }
 
-/// What the seal of a part covered. Erased when dropped.
+/// What the seal of a part covered, and the place whose connection brought it. Erased when dropped.
+#[derive(Clone, PartialEq, Eq)]
 pub struct OpenedPart {
+    /// The place, below n: that of fragment and share (SCATTER-20).
+    pub place: u8,
     /// FRAGMENT bytes.
     pub fragment: Zeroizing<Vec<u8>>,
     /// The share of the cell's key; for k = 1 the key itself.
     pub share: Zeroizing<[u8; SHARE_LEN]>,
+}
+
+impl OpenedPart {
+    /// Fragment and share, to be stored beside s and place: FRAGMENT + 32 bytes.
+    #[must_use]
+    pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
+        let len = self.fragment.len() + SHARE_LEN;
+        let mut bytes = Zeroizing::new(Vec::with_capacity(len));
+        bytes.extend_from_slice(&self.fragment);
+        bytes.extend_from_slice(self.share.as_ref());
+        bytes
+    }
+
+    /// Reads a stored part of a place.
+    ///
+    /// # Errors
+    /// [`ScatterRefused::State`] for another length than FRAGMENT + 32, or a place that the shape
+    /// does not have.
+    pub fn from_bytes(shape: Shape, place: u8, bytes: &[u8]) -> Result<Self, ScatterRefused> {
+        let (fragment, share) = bytes.split_last_chunk().ok_or(ScatterRefused::State)?;
+        let fragment = Zeroizing::new(fragment.to_vec());
+        let part = Self { place, fragment, share: Zeroizing::new(*share) };
+        if part.is_of(shape) { Ok(part) } else { Err(ScatterRefused::State) }
+    }
+
+    /// Whether place and length are some that the shape has.
+    pub(super) fn is_of(&self, shape: Shape) -> bool {
+        self.place < shape.n() && self.fragment.len() == shape.fragment_len()
+    }
+}
+
+impl fmt::Debug for OpenedPart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OpenedPart({})", self.place)
+    }
 }
 
 fn sealer(key: &[u8; HASH_LEN]) -> Sealer {
@@ -58,11 +98,16 @@ pub fn seal_part(key: &PartKey, fragment: &[u8], share: &[u8; SHARE_LEN]) -> Vec
     part
 }
 
-/// Opens a part: its fragment and its share.
+/// Opens a part that a connection of `place` brought: its fragment and its share.
 ///
 /// # Errors
 /// [`PartRefused`], but for [`PartRefused::Fragment`] (SCATTER-4, SCATTER-5).
-pub fn open_part(shape: Shape, key: &PartKey, part: &[u8]) -> Result<OpenedPart, PartRefused> {
+pub fn open_part(
+    shape: Shape,
+    place: u8,
+    key: &PartKey,
+    part: &[u8],
+) -> Result<OpenedPart, PartRefused> {
     let length = PartRefused::Length { expected: shape.part_len(), got: part.len() };
     require!(SCATTER_5, part.len() == shape.part_len(), length);
     let (tag, sealed) = part.split_first_chunk::<PART_TAG_LEN>().ok_or(length)?;
@@ -76,28 +121,23 @@ pub fn open_part(shape: Shape, key: &PartKey, part: &[u8]) -> Result<OpenedPart,
     let at = text.len().checked_sub(SHARE_LEN).ok_or(length)?;
     let share = text.last_chunk::<SHARE_LEN>().copied().ok_or(length)?;
     text.truncate(at);
-    Ok(OpenedPart { fragment: text, share: Zeroizing::new(share) })
+    Ok(OpenedPart { place, fragment: text, share: Zeroizing::new(share) })
 }
 
-/// The fragment of a cell under the cell's key, which for k = 1 is every part's share (SCATTER-6).
+/// A cell under its own key: k·FRAGMENT bytes, which for k = 1 are every part's fragment (SCATTER-6).
 #[must_use]
-pub fn fragment_of(cell_key: &[u8; SHARE_LEN], cell: &[u8]) -> Vec<u8> {
-    let mut fragment = Vec::with_capacity(cell.len() + TAG_LEN);
-    fragment.extend_from_slice(cell);
-    let seal = sealer(cell_key).seal(&NONCE_0, &[], &mut fragment);
-    fragment.extend_from_slice(&seal);
-    fragment
+pub fn seal_cell(cell_key: &[u8; SHARE_LEN], cell: &[u8]) -> Vec<u8> {
+    let mut sealed = Vec::with_capacity(cell.len() + TAG_LEN);
+    sealed.extend_from_slice(cell);
+    let seal = sealer(cell_key).seal(&NONCE_0, &[], &mut sealed);
+    sealed.extend_from_slice(&seal);
+    sealed
 }
 
-/// The cell of a fragment, for k = 1.
-pub(super) fn cell_of(
-    s: u32,
-    share: &[u8; SHARE_LEN],
-    fragment: &[u8],
-) -> Result<Vec<u8>, PartRefused> {
-    let (cell, seal) = fragment.split_last_chunk::<TAG_LEN>().ok_or(PartRefused::Fragment(s))?;
+/// The cell that was sealed, if this is its key.
+pub(super) fn cell_of(cell_key: &[u8; SHARE_LEN], sealed: &[u8]) -> Option<Vec<u8>> {
+    let (cell, seal) = sealed.split_last_chunk::<TAG_LEN>()?;
     let mut cell = cell.to_vec();
-    let opened = sealer(share).open(&NONCE_0, &[], &mut cell, seal);
-    opened.map_err(|_| PartRefused::Fragment(s))?;
-    Ok(cell)
+    sealer(cell_key).open(&NONCE_0, &[], &mut cell, seal).ok()?;
+    Some(cell)
 }

@@ -3,7 +3,9 @@
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-use super::part::{fragment_of, seal_part};
+use super::coding::fragments;
+use super::part::{seal_cell, seal_part};
+use super::share::shares;
 use super::{PartChain, ScatterRefused, Shape};
 use crate::constants::{HASH_LEN, SHARE_LEN, TAG_WINDOW};
 use crate::{mutant, require};
@@ -30,6 +32,14 @@ pub enum SplitRefused {
         /// The last s that was sealed.
         last: u32,
     },
+    /// There are not k − 1 coefficients for the shares of the cell's key.
+    #[error("{got} coefficients for the shares of a cell's key where the shape has {expected}")]
+    Coefficients {
+        /// k − 1.
+        expected: usize,
+        /// How many were given.
+        got: usize,
+    },
 }
 
 /// The part chains of the n connections of one direction, at the end that sends.
@@ -43,10 +53,8 @@ impl Sender {
     /// The end that sends over n connections, in the order of the bundle.
     ///
     /// # Errors
-    /// [`ScatterRefused::Coding`] for k > 1, [`ScatterRefused::Connections`] for another number
-    /// than n.
+    /// [`ScatterRefused::Connections`] for another number than n.
     pub fn new(shape: Shape, chains: Vec<PartChain>) -> Result<Self, ScatterRefused> {
-        require!(SCATTER_7, shape.k() == 1, ScatterRefused::Coding { k: shape.k() });
         let (expected, got) = (usize::from(shape.n()), chains.len());
         if expected != got {
             return Err(ScatterRefused::Connections { expected, got });
@@ -54,8 +62,7 @@ impl Sender {
         Ok(Self { shape, chains })
     }
 
-    /// Splits the cell of `s` into n parts, the part of connection i at i, and gives the state
-    /// after it.
+    /// Splits the cell of `s` into n parts, the part of place i at i, and gives the state after it.
     ///
     /// State and parts are stored in one transaction before the first part leaves (SCATTER-8).
     ///
@@ -67,12 +74,21 @@ impl Sender {
         cell: &[u8],
         rng: &mut dyn CryptoRng,
     ) -> Result<(Self, Vec<Vec<u8>>), SplitRefused> {
+        // SCATTER-16, SCATTER-19: every byte as the generator gives it, zeros too.
         let mut cell_key = Zeroizing::new([0; SHARE_LEN]);
         rng.fill_bytes(cell_key.as_mut());
-        self.split_under(s, cell, &cell_key)
+        let mut coefficients = Zeroizing::new(vec![[0; SHARE_LEN]; self.coefficients()]);
+        coefficients.iter_mut().for_each(|coefficient| rng.fill_bytes(coefficient));
+        self.split_under(s, cell, &cell_key, &coefficients)
     }
 
-    /// [`split`](Self::split) with the cell's key given: for vectors only.
+    /// How many coefficients, beside the cell's key, the shares of a key are made from.
+    fn coefficients(&self) -> usize {
+        usize::from(self.shape.k()).saturating_sub(1)
+    }
+
+    /// [`split`](Self::split) with the cell's key given, and the k − 1 coefficients that go with
+    /// each byte of it, those of x first: for vectors only.
     ///
     /// # Errors
     /// [`SplitRefused`].
@@ -81,20 +97,28 @@ impl Sender {
         s: u32,
         cell: &[u8],
         cell_key: &[u8; SHARE_LEN],
+        coefficients: &[[u8; SHARE_LEN]],
     ) -> Result<(Self, Vec<Vec<u8>>), SplitRefused> {
         let (expected, got) = (self.shape.cell_len(), cell.len());
         if expected != got {
             return Err(SplitRefused::Length { expected, got });
         }
-        let fragment = fragment_of(cell_key, cell);
+        let (expected, got) = (self.coefficients(), coefficients.len());
+        if expected != got {
+            return Err(SplitRefused::Coefficients { expected, got });
+        }
+        let fragments = fragments(self.shape, &seal_cell(cell_key, cell));
+        let shares = shares(self.shape, cell_key, coefficients);
         let mut next = self.clone();
         let mut parts = Vec::with_capacity(next.chains.len());
-        for chain in &mut next.chains {
+        // SCATTER-20: the place's own fragment and share, and no others.
+        for (chain, (fragment, share)) in next.chains.iter_mut().zip(fragments.iter().zip(&shares))
+        {
             let last = chain.s();
             let key = chain.step_to(s);
             // SCATTER-8: a chain goes forward only.
             let key = key.ok_or(SplitRefused::Spent { s, last })?;
-            parts.push(seal_part(&key, &fragment, cell_key));
+            parts.push(seal_part(&key, fragment, share));
         }
         let stays = mutant!(SCATTER_8) || mutant!(SCATTER_8, "twice");
         Ok((if stays { self.clone() } else { next }, parts))

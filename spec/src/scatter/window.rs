@@ -56,6 +56,11 @@ impl Window {
         self.entries.get(usize::try_from(place).ok()?)
     }
 
+    /// Whether the part of `s` was taken, as long as its key is known.
+    pub(super) fn is_taken(&self, s: u32) -> bool {
+        self.entry(s).is_some_and(|entry| entry.taken)
+    }
+
     /// Remembers that the part of `s` was taken: another one is a repetition.
     pub fn take(&mut self, s: u32) {
         let place = s.checked_sub(self.low.s()).and_then(|place| place.checked_sub(1));

@@ -94,7 +94,11 @@ async fn seen_open(scene: &mut Scene) -> Verdict {
     are_deleted(scene).await
 }
 
-async fn is_abandoned(scene: &Scene, handle: &Bytes, reason: AbandonReason) -> Verdict {
+pub(in crate::cases) async fn is_abandoned(
+    scene: &Scene,
+    handle: &Bytes,
+    reason: AbandonReason,
+) -> Verdict {
     let expected = format!("InvitationAbandoned, {}", reason.as_str_name());
     let told = scene
         .event(&expected, |event| match event {

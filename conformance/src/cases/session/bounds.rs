@@ -1,15 +1,13 @@
 //! How far an end goes while nothing is acknowledged, and what it keeps.
 
-use std::collections::HashSet;
 use std::time::Instant;
 
 use edgewise_spec::constants::{ANSWER_RESERVE, MOVE_RESERVE, UNACKED_MAX};
 
 use crate::case::{Case, driven};
 use crate::ensure;
-use crate::host::Record;
 use crate::peer::person::{Heard, Terms};
-use crate::scene::{PATIENCE, QUIET, Scene, tag_of};
+use crate::scene::{PATIENCE, QUIET, Scene};
 use crate::verdict::{Stop, Verdict};
 
 /// All of them.
@@ -28,11 +26,6 @@ pub const CASES: &[Case] = &[
     ),
 ];
 
-fn cells(record: &Record) -> usize {
-    let tags: HashSet<_> = record.parts().filter_map(|(_, _, part)| tag_of(part)).collect();
-    tags.len()
-}
-
 /// The other end acknowledges nothing: the client stops in time, sends its highest cell again now
 /// and then, and goes on once it hears an ack; nothing of what its user said is lost.
 async fn unacknowledged(scene: &mut Scene) -> Verdict {
@@ -46,7 +39,7 @@ async fn unacknowledged(scene: &mut Scene) -> Verdict {
         }
     }
     while person.listen(QUIET).await?.is_some() {}
-    let sent = cells(&scene.host(0)?.record());
+    let sent = scene.host(0)?.record().cells();
     // The hello, which came before, was acknowledged.
     ensure!(sent <= most + 1, format!("at most {most} cells beyond the last ack"), "{sent}");
     let before = scene.host(0)?.record().parts().count();

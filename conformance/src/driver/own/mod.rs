@@ -16,7 +16,9 @@ use edgewise_proto::conformance::v1::{
     self as driver, ClientReady, ClientStart, Command, DriverError, Outcome, content, ok, outcome,
 };
 use edgewise_spec::constants::SPEC_REVISION;
+use edgewise_spec::frame::Class;
 use edgewise_spec::message::{self, Content};
+use edgewise_spec::scatter::{Shape, Tally};
 use edgewise_spec::session::{Mode, Purpose};
 use edgewise_spec::suite::hash;
 
@@ -24,7 +26,7 @@ use self::contact::Contact;
 use self::kept::Kept;
 use super::{Driving, Embedded, Started};
 use crate::peer::Trace;
-use crate::peer::person::{Door, Heard, Person, SceneClock, Surroundings, Terms};
+use crate::peer::person::{Claimed, Door, Heard, Person, SceneClock, Surroundings, Terms};
 use crate::verdict::Stop;
 
 /// Between two attempts to make a new link.
@@ -58,6 +60,8 @@ pub enum Flaw {
     Agrees,
     /// It says that it is of the next revision.
     Ahead,
+    /// Nothing, and it speaks no k > 1.
+    Single,
 }
 
 /// Starts the suite's own client, with the flaw of this number.
@@ -77,6 +81,7 @@ pub fn start<const FLAW: u8>(
         Flaw::EditsBackwards,
         Flaw::Agrees,
         Flaw::Ahead,
+        Flaw::Single,
     ];
     let flaw = flaws.into_iter().find(|flaw| *flaw as u8 == FLAW).unwrap_or(Flaw::None);
     Box::pin(async move {
@@ -89,19 +94,36 @@ pub fn start<const FLAW: u8>(
         let clock = SceneClock::default();
         let mut own = Own { kept, flaw, clock, folder: start.folder, waiting: Vec::new() };
         own.wake();
-        let mut ready = ready();
+        let mut ready = ready(flaw);
         ready.spec_revision += u32::from(flaw == Flaw::Ahead);
         Ok((Box::new(own) as Box<dyn Embedded>, ready))
     })
 }
 
-fn ready() -> ClientReady {
+fn ready(flaw: Flaw) -> ClientReady {
+    let mut capabilities = vec!["clock", "folder", "attested"];
+    capabilities.extend(speaks_scatter(flaw).then_some("scatter"));
     ClientReady {
         implementation: "edgewise-conformance's own client".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        capabilities: ["clock", "folder", "attested"].map(str::to_owned).to_vec(),
+        capabilities: capabilities.into_iter().map(str::to_owned).collect(),
         spec_revision: SPEC_REVISION,
     }
+}
+
+/// Whether it says that it speaks k > 1.
+const fn speaks_scatter(flaw: Flaw) -> bool {
+    !matches!(flaw, Flaw::Agrees | Flaw::Single)
+}
+
+/// The row of the table that is asked for (SCATTER-1).
+fn shape_of(asked: &driver::CreateInvitation) -> Result<Shape, Refused> {
+    let class = Class::ALL.into_iter().find(|class| class.number() == asked.link_class);
+    let (k, n) = (u8::try_from(asked.k), u8::try_from(asked.servers.len()));
+    let shape = class.zip(k.ok()).zip(n.ok());
+    shape
+        .and_then(|((class, k), n)| Shape::new(class, k, n).ok())
+        .ok_or_else(|| reject(driver::RejectReason::Other, "no row of the table"))
 }
 
 struct Own {
@@ -157,7 +179,7 @@ impl Embedded for Own {
 impl Own {
     async fn act(&mut self, kind: Kind) -> Answer {
         match kind {
-            Kind::Info(_) => Ok(ok::Kind::Ready(ready())),
+            Kind::Info(_) => Ok(ok::Kind::Ready(ready(self.flaw))),
             Kind::Clock(clock) => {
                 self.clock.advance(clock.seconds);
                 Ok(ok::Kind::Done(driver::Done {}))
@@ -179,6 +201,15 @@ impl Own {
             Kind::GetHistory(asked) => {
                 let entries = self.contact(&asked.contact)?.entries.clone();
                 Ok(ok::Kind::History(driver::History { entries }))
+            }
+            Kind::GetBlame(asked) => {
+                let contact = self.contact(&asked.contact)?;
+                let tallies = contact.person.as_ref().map(Person::tallies).unwrap_or_default();
+                let blame = |(server, Tally { bad, stray, wrong }): (String, Tally)| {
+                    driver::Blame { server, bad, stray, wrong }
+                };
+                let servers = tallies.into_iter().map(blame).collect();
+                Ok(ok::Kind::Blamed(driver::Blamed { servers }))
             }
             _ if self.flaw == Flaw::Agrees => Ok(ok::Kind::Done(driver::Done {})),
             other => Err(unsupported(&other)),
@@ -207,6 +238,13 @@ impl Own {
     }
 
     async fn invite(&mut self, asked: &driver::CreateInvitation) -> Answer {
+        if asked.k > 1 && !speaks_scatter(self.flaw) {
+            return match self.flaw {
+                Flaw::Agrees => Ok(ok::Kind::Done(driver::Done {})),
+                _ => Err(unsupported(&"k = 1 alone")),
+            };
+        }
+        let shape = shape_of(asked)?;
         let addresses: Result<Vec<_>, _> = asked.servers.iter().map(|text| text.parse()).collect();
         let addresses =
             addresses.map_err(|_| reject(driver::RejectReason::Server, "not an address"))?;
@@ -220,11 +258,14 @@ impl Own {
             mode,
             hours: asked.good_hours,
             name: asked.name.clone(),
+            class: shape.class(),
+            k: shape.k(),
         };
         let around = self.around(&addresses).map_err(|stop| fault(&stop))?;
         let seed = self.fresh_seed();
-        let (person, card) =
+        let (mut person, card) =
             Person::invite(around, seed, &terms).await.map_err(|stop| fault(&stop))?;
+        person.forgives = true;
         let handle = self.handle();
         self.kept.contacts.push(Contact::new(person, mode));
         Ok(ok::Kind::Invited(driver::Invited { invitation: handle, card }))
@@ -237,8 +278,17 @@ impl Own {
         let around = self.around(&[]).map_err(|stop| fault(&stop))?;
         let seed = self.fresh_seed();
         let handle = self.handle();
-        match Person::accept(around, seed, &asked.card).await {
-            Ok((person, _)) => {
+        let claimed = Claimed::claim(around, seed, &asked.card).await.and_then(|claimed| {
+            let spoken = claimed.bundle.shape().k() == 1 || self.flaw != Flaw::Single;
+            if spoken { Ok(claimed) } else { Err(Stop::fail("a bundle of k = 1", "of k > 1")) }
+        });
+        let accepted = match claimed {
+            Ok(claimed) => claimed.greet().await,
+            Err(stop) => Err(stop),
+        };
+        match accepted {
+            Ok((mut person, _)) => {
+                person.forgives = true;
                 let mode = person.layout().mode();
                 self.kept.contacts.push(Contact::new(person, mode));
             }
@@ -249,7 +299,7 @@ impl Own {
                     driver::AbandonReason::Conflict
                 } else if text.contains("good until") {
                     driver::AbandonReason::Expired
-                } else if text.contains("a bundle that the card opens") {
+                } else if text.contains("a bundle that the card opens") || text.contains("k > 1") {
                     driver::AbandonReason::Bundle
                 } else {
                     driver::AbandonReason::Other

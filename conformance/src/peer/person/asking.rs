@@ -1,6 +1,7 @@
 //! A stranger at somebody's contact address: reads its bundle, leaves a request.
 
 use edgewise_proto::v1::item::Body;
+use edgewise_spec::frame::Class;
 use edgewise_spec::invitation::{Card, ContactBundle, Request};
 use rand_core::SeedableRng;
 
@@ -23,7 +24,8 @@ impl Person {
             .map_err(|error| Stop::fail("the text of a card (INVITATION-19)", error.to_string()))?;
         let mut rng = rand_chacha::ChaCha20Rng::from_seed(seed);
         let server = card.servers().first().ok_or_else(|| Stop::fail("a server", "none"))?;
-        let mut lane = Lane::open(&door_of(around, server)?, around, &mut rng).await?;
+        let mut lane =
+            Lane::open(&door_of(around, server)?, Class::Medium, around, &mut rng).await?;
         let secret = card.secret().connection(0, &server.fingerprint);
         let (_, answer) = lane.claim(around, &secret, &mut rng).await?;
         let claimed = answer.claimed()?;
@@ -48,7 +50,8 @@ impl Person {
         let request = Request::new(greeting, &own).map_err(|error| harness(&error))?;
         let part = request.seal(address, &mut rng);
         let server = address.servers().first().ok_or_else(|| harness(&"no server"))?;
-        let mut lane = Lane::open(&door_of(around, server)?, around, &mut rng).await?;
+        let mut lane =
+            Lane::open(&door_of(around, server)?, Class::Medium, around, &mut rng).await?;
         let secret = address.secret().connection(0, &server.fingerprint);
         let (connection, answer) = lane.claim(around, &secret, &mut rng).await?;
         answer.claimed()?;

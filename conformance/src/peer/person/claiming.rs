@@ -1,5 +1,6 @@
 //! The person accepts a card: claims, opens the bundle, makes the connections back, says hello.
 
+use edgewise_spec::frame::Class;
 use edgewise_spec::invitation::{Bundle, Card, ConnectionSecret, Descriptor, filler};
 use edgewise_spec::message::{Content, Hello};
 use edgewise_spec::scatter::{PartChain, Receiver, Sender};
@@ -41,7 +42,8 @@ impl Claimed {
             let servers = bundle.as_ref().map_or(card.servers(), Bundle::servers);
             let Some(server) = servers.get(place).cloned() else { break };
             let door = door_of(&around, &server)?;
-            let mut lane = Lane::open(&door, &around, &mut rng).await?;
+            // What its class is is told by the claim.
+            let mut lane = Lane::open(&door, Class::Medium, &around, &mut rng).await?;
             let number = u8::try_from(place).unwrap_or_default();
             let secret = card.secret().connection(number, &server.fingerprint);
             let (connection, answer) = lane.claim(&around, &secret, &mut rng).await?;
@@ -52,7 +54,7 @@ impl Claimed {
                     Stop::fail("a bundle that the card opens", error.to_string())
                 })?);
             }
-            lane.send_on(connection, claimed.recipient_id).await?;
+            lane.send_on(&around, connection, &claimed, &mut rng).await?;
             outs.push(lane);
             place += 1;
         }
@@ -74,7 +76,7 @@ impl Claimed {
         let mut descriptors = Vec::new();
         for (number, out) in (0_u8..).zip(&outs) {
             let server = out.door.public.clone();
-            let mut lane = Lane::open(&out.door, &around, &mut rng).await?;
+            let mut lane = Lane::open(&out.door, shape.class(), &around, &mut rng).await?;
             let out = card.secret().connection(number, &server.fingerprint);
             chains_out.push(PartChain::new(&out.part_chain(), 0));
             let secret = ConnectionSecret::generate(&mut rng);
@@ -104,6 +106,16 @@ impl Claimed {
         person.begin_words(bundle.vk().copied())?;
         Ok((person, hello))
     }
+
+    /// Begins the session and says hello.
+    ///
+    /// # Errors
+    /// [`Stop`] of a link.
+    pub async fn greet(self) -> Result<(Person, Vec<Cell>), Stop> {
+        let (mut person, hello) = self.begin().await?;
+        let cells = person.say(&hello).await?;
+        Ok((person, cells))
+    }
 }
 
 impl Person {
@@ -116,10 +128,7 @@ impl Person {
         seed: [u8; 32],
         card: &str,
     ) -> Result<(Self, Vec<Cell>), Stop> {
-        let claimed = Claimed::claim(around, seed, card).await?;
-        let (mut person, hello) = claimed.begin().await?;
-        let cells = person.say(&hello).await?;
-        Ok((person, cells))
+        Claimed::claim(around, seed, card).await?.greet().await
     }
 
     /// Claims the connection of a secret at a server, to send over it as the next place.
@@ -129,10 +138,11 @@ impl Person {
         secret: &ConnectionSecret,
     ) -> Verdict {
         let door = door_of(&self.around, server)?;
-        let mut lane = Lane::open(&door, &self.around, &mut self.rng).await?;
+        let class = self.shape.class();
+        let mut lane = Lane::open(&door, class, &self.around, &mut self.rng).await?;
         let (connection, answer) = lane.claim(&self.around, secret, &mut self.rng).await?;
         let claimed = answer.claimed()?;
-        lane.send_on(connection, claimed.recipient_id).await?;
+        lane.send_on(&self.around, connection, &claimed, &mut self.rng).await?;
         self.outs.push(lane);
         Ok(())
     }
@@ -152,7 +162,7 @@ impl Person {
             .map_err(|error| Stop::fail("the text of a card (INVITATION-19)", error.to_string()))?;
         let mut rng = rand_chacha::ChaCha20Rng::from_seed(seed);
         let door = door_of(around, server)?;
-        let mut lane = Lane::open(&door, around, &mut rng).await?;
+        let mut lane = Lane::open(&door, Class::Medium, around, &mut rng).await?;
         let secret = card.secret().connection(place, &server.fingerprint);
         let (_, answer) = lane.claim(around, &secret, &mut rng).await?;
         Ok(answer)

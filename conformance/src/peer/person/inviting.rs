@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use edgewise_spec::constants::{
-    BUNDLE_TEXT_LEN, HASH_LEN, INVITATION_HOURS, NONCE_LEN, SERVERS_MAX, labels,
+    BUNDLE_TEXT_LEN, CARD_SERVERS_MAX, HASH_LEN, INVITATION_HOURS, NONCE_LEN, SERVERS_MAX, labels,
 };
 use edgewise_spec::frame::Class;
 use edgewise_spec::invitation::{Bundle, Card, CardKind, Name, Offer, Secret, filler};
@@ -28,6 +28,20 @@ pub struct Terms {
     pub hours: u32,
     /// What the inviter calls itself.
     pub name: String,
+    /// The class of the connections.
+    pub class: Class,
+    /// How many parts join to a cell; n is the number of the servers.
+    pub k: u8,
+}
+
+impl Terms {
+    /// Of a shape, at the first n servers of the scene; the card names as many as it may.
+    #[must_use]
+    pub fn of(class: Class, k: u8, n: u8) -> Self {
+        let servers: Vec<_> = (0..usize::from(n)).collect();
+        let carded = servers.len().min(CARD_SERVERS_MAX);
+        Self { servers, carded, class, k, ..Self::default() }
+    }
 }
 
 impl Default for Terms {
@@ -38,6 +52,8 @@ impl Default for Terms {
             mode: Mode::Deniable,
             hours: INVITATION_HOURS,
             name: "Alice".to_owned(),
+            class: Class::Medium,
+            k: 1,
         }
     }
 }
@@ -98,7 +114,7 @@ impl Person {
             terms.servers.iter().map(|place| around.doors.get(*place).cloned()).collect();
         let doors = doors.ok_or_else(|| harness(&"a scene with fewer servers"))?;
         let n = u8::try_from(doors.len().min(SERVERS_MAX)).unwrap_or(1);
-        let shape = Shape::new(Class::Medium, 1, n).map_err(|error| harness(&error))?;
+        let shape = Shape::new(terms.class, terms.k, n).map_err(|error| harness(&error))?;
         let servers: Vec<_> = doors.iter().map(|door| door.public.clone()).collect();
         let decapsulator = Decapsulator::generate(&mut rng);
         let key = (terms.mode == Mode::Attested).then(|| SigningKey::generate(&mut rng));
@@ -121,7 +137,7 @@ impl Person {
         let mut lanes = Vec::new();
         let mut chains = Vec::new();
         for (place, door) in doors.iter().enumerate() {
-            let mut lane = Lane::open(door, &around, &mut rng).await?;
+            let mut lane = Lane::open(door, shape.class(), &around, &mut rng).await?;
             let number = u8::try_from(place).unwrap_or_default();
             let c = words.connection(number, &door.public.fingerprint);
             let bundle = if place < terms.carded { sealed.clone() } else { filler() };

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use edgewise_proto::v1::{self, Notice, item::Body};
 use edgewise_spec::constants::{VK_LEN, WINDOW_BYTES_MAX, WINDOW_PARTS_MAX};
+use edgewise_spec::frame;
 use edgewise_spec::invitation::ConnectionSecret;
 use edgewise_spec::suite::SigningKey;
 use rand_chacha::ChaCha20Rng;
@@ -22,6 +23,8 @@ const TRY_AGAIN: Duration = Duration::from_millis(50);
 pub(super) struct Lane {
     pub(super) door: Door,
     pub(super) link: Link,
+    /// The connection's; what is made or claimed over a medium link is used over one of this class.
+    class: Class,
     /// The connection, this end of it, and its handle, once attached.
     attached: Option<(Connection, Role, u32)>,
     /// The next submission, at a sender.
@@ -38,13 +41,24 @@ fn key(around: &Surroundings, rng: &mut ChaCha20Rng) -> Key {
 }
 
 impl Lane {
+    /// A medium link, over which a connection of a class is to be made or claimed.
     pub(super) async fn open(
         door: &Door,
+        class: frame::Class,
         around: &Surroundings,
         rng: &mut ChaCha20Rng,
     ) -> Result<Self, Stop> {
-        let link = connect(door, around, rng).await?;
-        Ok(Self { door: door.clone(), link, attached: None, next: 0, sender_key: None })
+        let link = connect(door, Class::Medium, around, rng).await?;
+        let class = Class::of(class);
+        Ok(Self { door: door.clone(), link, class, attached: None, next: 0, sender_key: None })
+    }
+
+    /// Goes over to a link of the connection's own class (CONNECTION-25).
+    async fn change_link(&mut self, around: &Surroundings, rng: &mut ChaCha20Rng) -> Verdict {
+        if self.link.class() != self.class {
+            self.link = connect(&self.door, self.class, around, rng).await?;
+        }
+        Ok(())
     }
 
     fn connection(
@@ -56,7 +70,7 @@ impl Lane {
     ) -> Connection {
         let fingerprint = self.door.public.fingerprint;
         let (recipient, sender) = (key(around, rng), key(around, rng));
-        Connection::new(Class::Medium, fingerprint, recipient, sender, secret.claim_key(), bundle)
+        Connection::new(self.class, fingerprint, recipient, sender, secret.claim_key(), bundle)
     }
 
     /// Creates the connection of a secret, attaches and subscribes to it.
@@ -68,7 +82,7 @@ impl Lane {
         rng: &mut ChaCha20Rng,
     ) -> Verdict {
         let connection = self.connection(around, secret, bundle, rng);
-        self.create(connection).await
+        self.create(around, connection, rng).await
     }
 
     /// Creates the connection of a contact address, attaches and subscribes to it.
@@ -81,12 +95,18 @@ impl Lane {
     ) -> Verdict {
         let mut connection = self.connection(around, secret, bundle, rng);
         connection.kind = v1::Kind::Address;
-        self.create(connection).await
+        self.create(around, connection, rng).await
     }
 
-    async fn create(&mut self, connection: Connection) -> Verdict {
+    async fn create(
+        &mut self,
+        around: &Surroundings,
+        connection: Connection,
+        rng: &mut ChaCha20Rng,
+    ) -> Verdict {
         let create = connection.create(self.link.transcript());
         self.link.ask(Body::Create(create)).await?.created()?;
+        self.change_link(around, rng).await?;
         let (handle, _) = self.link.attach(&connection, Role::Recipient, 0).await?;
         self.attached = Some((connection, Role::Recipient, handle));
         self.subscribe().await.map(drop)
@@ -114,7 +134,7 @@ impl Lane {
     async fn restore(&mut self, around: &Surroundings, rng: &mut ChaCha20Rng) -> Verdict {
         let end = Instant::now() + 2 * PATIENCE;
         loop {
-            self.link = connect(&self.door, around, rng).await?;
+            self.link = connect(&self.door, self.class, around, rng).await?;
             let Some((connection, role, handle)) = &mut self.attached else { return Ok(()) };
             if *role == Role::Recipient {
                 let mut body = connection.body();
@@ -183,8 +203,18 @@ impl Lane {
     }
 
     /// Attaches as the sender of a connection that was claimed.
-    pub(super) async fn send_on(&mut self, mut connection: Connection, id: Bytes) -> Verdict {
-        connection.recipient_id = id;
+    pub(super) async fn send_on(
+        &mut self,
+        around: &Surroundings,
+        mut connection: Connection,
+        claimed: &v1::Claimed,
+        rng: &mut ChaCha20Rng,
+    ) -> Verdict {
+        connection.recipient_id = claimed.recipient_id.clone();
+        let told = Class::ALL.into_iter().find(|class| class.code() == claimed.link_class);
+        self.class = told.ok_or_else(|| Stop::fail("a class (CONNECTION-17)", "another number"))?;
+        connection.class = self.class;
+        self.change_link(around, rng).await?;
         let (handle, attached) = self.link.attach(&connection, Role::Sender, 0).await?;
         self.attached = Some((connection, Role::Sender, handle));
         self.next = attached.next;
@@ -210,7 +240,7 @@ impl Lane {
 
     /// Begins a new link and attaches again to what there is.
     pub(super) async fn relink(&mut self, around: &Surroundings, rng: &mut ChaCha20Rng) -> Verdict {
-        self.link = connect(&self.door, around, rng).await?;
+        self.link = connect(&self.door, self.class, around, rng).await?;
         let Some((connection, role, handle)) = &mut self.attached else { return Ok(()) };
         let attached;
         (*handle, attached) = self.link.attach(connection, *role, self.next).await?;
@@ -222,12 +252,17 @@ impl Lane {
     }
 }
 
-async fn connect(door: &Door, around: &Surroundings, rng: &mut ChaCha20Rng) -> Result<Link, Stop> {
+async fn connect(
+    door: &Door,
+    class: Class,
+    around: &Surroundings,
+    rng: &mut ChaCha20Rng,
+) -> Result<Link, Stop> {
     // Asked anew: the scene's clock may have gone on to another epoch.
     let description = door.target.describe(&around.trace).await?;
     let record = description.epochs.first().cloned();
     let record = record.ok_or_else(|| Stop::fail("an epoch record (LINK-3)", "none"))?;
-    let plan = HelloPlan::new(Class::Medium, record);
+    let plan = HelloPlan::new(class, record);
     let hello = plan.build(&door.target.address.fingerprint, rng)?;
     let http = Http::connect(&door.target.address).await?;
     let carrier = http.open(OPEN, &around.trace).await?;

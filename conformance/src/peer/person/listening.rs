@@ -8,6 +8,7 @@ use edgewise_spec::message::{Content, Event, Message};
 use edgewise_spec::scatter::Arrival;
 use edgewise_spec::session::Session;
 
+use super::gathering::Whole;
 use super::{Person, Role};
 use crate::peer::PATIENCE;
 use crate::verdict::{Stop, Verdict};
@@ -31,6 +32,13 @@ pub enum Heard {
         /// Whether its body was empty.
         empty: bool,
         /// Which of this person's connections brought it.
+        place: usize,
+    },
+    /// A part of a cell that is not whole yet.
+    Part {
+        /// The cell's number.
+        s: u32,
+        /// The place it came from.
         place: usize,
     },
     /// A part of a cell that was opened before.
@@ -59,9 +67,11 @@ impl Person {
         let end = Instant::now() + within;
         loop {
             let alone = self.ins.len() == 1;
+            // Many are heard as soon as a few.
+            let turn = TURN / u32::try_from(self.ins.len().max(1)).unwrap_or(1);
             for place in 0..self.ins.len() {
                 let left = end.saturating_duration_since(Instant::now());
-                let turn = if alone { left } else { left.min(TURN) };
+                let turn = if alone { left } else { left.min(turn) };
                 let Some(lane) = self.ins.get_mut(place) else { continue };
                 if let Some(body) = lane.next(turn).await? {
                     return self.hear(place, body).await.map(Some);
@@ -112,8 +122,15 @@ impl Person {
 
     async fn take(&mut self, place: usize, part: Bytes) -> Result<Heard, Stop> {
         let id = u32::try_from(place).unwrap_or_default();
-        let (s, cell) = match self.receiver.open(id, &part) {
+        let arrival = self.receiver.open(id, &part);
+        self.receiver.blame(id, &arrival);
+        let (s, cell) = match arrival {
             Arrival::Cell { s, cell } => (s, cell),
+            Arrival::Part { s, part } => match self.gather(id, s, part)? {
+                Whole::No => return Ok(Heard::Part { s, place }),
+                Whole::Never(why) => return Ok(Heard::Bad(why)),
+                Whole::Cell(cell) => (s, cell),
+            },
             Arrival::Late { s } => {
                 self.receiver.commit(id, s);
                 return Ok(Heard::Repeated { s, part, place });
@@ -188,7 +205,7 @@ impl Person {
                     }
                 }
                 Heard::Bad(why) => return Err(Stop::fail(expected, why)),
-                Heard::Repeated { .. } | Heard::Notice(_) => {}
+                Heard::Part { .. } | Heard::Repeated { .. } | Heard::Notice(_) => {}
                 Heard::Ended => return Err(Stop::fail(expected, "an end of the subscription")),
             }
         }

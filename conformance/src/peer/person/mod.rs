@@ -5,6 +5,7 @@
 
 mod asking;
 mod claiming;
+mod gathering;
 mod inviting;
 mod lanes;
 mod listening;
@@ -12,12 +13,13 @@ mod moving;
 mod owning;
 mod talking;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use edgewise_spec::message::{Chain, Composer, Direction, Inbox, Layout};
-use edgewise_spec::scatter::{Receiver, Sender, Shape};
+use edgewise_spec::scatter::{OpenedPart, Receiver, Sender, Shape};
 use edgewise_spec::session::{Mode, Session};
 use edgewise_spec::suite::{Decapsulator, SigningKey, VerifyingKey};
 use edgewise_spec::time::Now;
@@ -30,6 +32,7 @@ use crate::target::Target;
 use crate::verdict::Stop;
 
 pub use claiming::Claimed;
+pub use gathering::Gathered;
 pub use inviting::{Draft, Terms, seal_bundle};
 use lanes::Lane;
 pub use listening::Heard;
@@ -133,6 +136,16 @@ pub struct Person {
     pub inbox: Option<Inbox>,
     /// Whether it acknowledges parts, as an honest end does.
     pub acknowledges: bool,
+    /// Whether it waits for all n parts of a cell and joins it from several k of them, where an honest
+    /// end joins the first k.
+    pub gathers: bool,
+    /// Whether it goes on beside parts that are none of the cell, as an honest end does; a case is told
+    /// of them.
+    pub forgives: bool,
+    /// What it has gathered so.
+    pub gathered: Vec<Gathered>,
+    /// The parts of cells that are not whole yet, by s.
+    held: BTreeMap<u32, Vec<OpenedPart>>,
 }
 
 #[derive(Debug)]
@@ -165,6 +178,10 @@ impl Person {
             composer: None,
             inbox: None,
             acknowledges: true,
+            gathers: false,
+            forgives: false,
+            gathered: Vec::new(),
+            held: BTreeMap::new(),
         }
     }
 

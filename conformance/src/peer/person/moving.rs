@@ -28,15 +28,28 @@ impl Person {
     /// # Errors
     /// [`Stop`] of a link.
     pub async fn offer(&mut self, server: usize, base: u32) -> Result<Vec<u8>, Stop> {
+        self.offer_for(0, server, base).await
+    }
+
+    /// The same for any place of the direction.
+    ///
+    /// # Errors
+    /// [`Stop`] of a link.
+    pub async fn offer_for(
+        &mut self,
+        place: u8,
+        server: usize,
+        base: u32,
+    ) -> Result<Vec<u8>, Stop> {
         let door = self.around.doors.get(server).cloned();
         let door = door.ok_or_else(|| Stop::harness("a scene with fewer servers"))?;
         let secret = ConnectionSecret::generate(&mut self.rng);
-        let mut lane = Lane::open(&door, &self.around, &mut self.rng).await?;
+        let mut lane = Lane::open(&door, self.shape.class(), &self.around, &mut self.rng).await?;
         lane.receive_on(&self.around, &secret, filler(), &mut self.rng).await?;
         let id = u32::try_from(self.ins.len()).unwrap_or(u32::MAX);
         let chain = PartChain::new(&secret.part_chain(), base);
         let window = Window::new(chain, self.receiver.highest());
-        let added = self.receiver.add(id, window);
+        let added = self.receiver.add(id, place, window);
         added.map_err(|error| Stop::harness(error.to_string()))?;
         self.ins.push(lane);
         Ok(Descriptor { server: door.public, secret, base }.to_bytes())
@@ -47,8 +60,16 @@ impl Person {
     /// # Errors
     /// [`Stop`] of a link.
     pub async fn moves(&mut self, number: u32, server: usize) -> Verdict {
-        let descriptor = self.offer(server, self.opened()).await?;
-        self.say(&Content::Move { number, place: 0, descriptor }).await.map(drop)
+        self.moves_place(number, 0, server).await
+    }
+
+    /// Moves any place to a server of the scene's.
+    ///
+    /// # Errors
+    /// [`Stop`] of a link.
+    pub async fn moves_place(&mut self, number: u32, place: u8, server: usize) -> Verdict {
+        let descriptor = self.offer_for(place, server, self.opened()).await?;
+        self.say(&Content::Move { number, place, descriptor }).await.map(drop)
     }
 
     /// Claims what the other has moved a place to, and has it from the next cell on; the place's

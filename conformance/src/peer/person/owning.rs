@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use edgewise_proto::v1::item::Body;
+use edgewise_spec::frame::Class;
 use edgewise_spec::invitation::{
     Announcement, Card, ContactBundle, ContactKey, ContactKeys, Name, Request, Root,
 };
@@ -52,7 +53,7 @@ impl AddressOwner {
         let bundle = owner.bundle(2)?;
         for (place, door) in (0..).zip(doors) {
             let secret = bundle.secret().connection(place, &door.public.fingerprint);
-            let mut lane = Lane::open(door, around, &mut rng).await?;
+            let mut lane = Lane::open(door, Class::Medium, around, &mut rng).await?;
             lane.take_requests(around, &secret, bundle.sealed(), &mut rng).await?;
             owner.lanes.push(lane);
         }

@@ -103,6 +103,44 @@ impl Person {
         self.try_split(s, cell).map(|(_, parts)| parts)
     }
 
+    /// Says a text and hands in nothing: its cells.
+    ///
+    /// # Errors
+    /// [`Stop::Harness`].
+    pub fn prepare(&mut self, text: &str) -> Result<Vec<Cell>, Stop> {
+        let composed = self.compose(&Content::Text(text.to_owned()))?;
+        self.seal_all(&composed.bodies)
+    }
+
+    /// Seals a text of one cell, and gives beside it parts under the same s of a cell that nobody
+    /// sealed: authentic on every connection, and no parts of the text's cell.
+    ///
+    /// # Errors
+    /// [`Stop::Harness`].
+    pub fn prepare_apart(&mut self, text: &str) -> Result<(Cell, Vec<Bytes>), Stop> {
+        let before = self.sender.clone();
+        let cells = self.prepare(text)?;
+        let [cell] = <[Cell; 1]>::try_from(cells)
+            .map_err(|cells| Stop::harness(format!("{} cells for a text", cells.len())))?;
+        let after = std::mem::replace(&mut self.sender, before);
+        let apart = self.forge(cell.s, &vec![0x5a; self.shape().cell_len()]);
+        self.sender = after;
+        Ok((cell, apart?))
+    }
+
+    /// Hands in the parts of some places of a cell.
+    ///
+    /// # Errors
+    /// [`Stop`] of a link.
+    pub async fn hand_in_at(&mut self, cell: &Cell, places: &[usize]) -> Verdict {
+        for place in places {
+            let part = cell.parts.get(*place).cloned();
+            let part = part.ok_or_else(|| Stop::harness("no such place"))?;
+            self.post(*place, part).await?;
+        }
+        Ok(())
+    }
+
     fn try_split(
         &mut self,
         s: u32,

@@ -55,7 +55,7 @@ fn split(input: Input<'_>) -> Answered {
     let (shape, chains) = made.ok_or_else(|| strange("its shape"))?;
     let sender = Sender::new(shape, chains).map_err(strange)?;
     let (cell, key) = (input.bytes("cell")?, input.array("cell_key")?);
-    let split = sender.split_under(input.number("s")?, &cell, &key);
+    let split = sender.split_under(input.number("s")?, &cell, &key, &[]);
     let (_, parts) = split.map_err(|_| "length")?;
     Ok(json!({ "parts": parts.into_iter().map(hex).collect::<Vec<_>>() }))
 }

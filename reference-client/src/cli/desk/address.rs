@@ -3,6 +3,7 @@
 use super::super::failure::Failure;
 use super::super::outcome::Outcome;
 use super::super::verb::{AcceptRequest, AddAddress, AddressVerb, Request};
+use super::invite::split;
 use super::{Desk, Seen, Tell, done};
 use crate::messenger;
 use crate::store::ProfileId;
@@ -74,7 +75,11 @@ impl Desk {
         request: Request,
         tell: Tell<'_>,
     ) -> Result<Outcome, Failure> {
-        let options = messenger::Invite { label: request.label, ..messenger::Invite::default() };
+        let options = messenger::Invite {
+            label: request.label,
+            shape: split(request.full, request.servers, request.enough, request.class)?,
+            ..messenger::Invite::default()
+        };
         let asked = self.messenger.request(profile, &request.card, &request.greeting, options);
         let id = asked.await?;
         let view = self.invitation(profile, id).await?;

@@ -8,7 +8,7 @@ use super::super::outcome::{Finding, Outcome};
 use super::{Desk, Seen};
 use crate::client::{Client, ClientOptions};
 use crate::error::Error;
-use crate::messenger::{ContactView, Reach, ServerView};
+use crate::messenger::{ConnectionView, ContactView, Flow, Reach, ServerView, Standing};
 use edgewise_spec::frame::Class;
 use edgewise_spec::link::{Address, Description};
 
@@ -166,8 +166,10 @@ async fn server_found(server: ServerView, seconds: u64) -> Vec<Finding> {
 
 fn contact_found(contact: &ContactView) -> Finding {
     let what = format!("contact {}", super::super::plain::line(&contact.name));
-    let down = contact.connections.iter().filter(|connection| !connection.up).count();
-    let bad: u32 = contact.connections.iter().map(|connection| connection.bad).sum();
+    let of = |standing| contact.connections.iter().filter(move |it| it.standing == standing);
+    let silent = of(Standing::Silent).count();
+    let flows = [contact.sending, contact.receiving];
+    let too_few = flows.contains(&Some(Flow::TooFew));
     match contact.reach {
         Reach::Lost if contact.standby => wrong(
             what,
@@ -179,21 +181,42 @@ fn contact_found(contact: &ContactView) -> Finding {
             "every connection is gone".to_owned(),
             "exchange an invitation again: edgewise invite --for NAME",
         ),
-        _ if bad > 0 => wrong(
-            what,
-            format!("{bad} parts were altered on their way"),
-            "move to another server: edgewise move NAME",
-        ),
+        _ if of(Standing::Lying).next().is_some() => {
+            let all: Vec<String> = of(Standing::Lying).map(altered).collect();
+            let enough = if too_few { "" } else { "; the others are still enough" };
+            wrong(
+                what,
+                format!("parts were altered on their way: {}{enough}", all.join("; ")),
+                "move to another server: edgewise move NAME --place PLACE",
+            )
+        }
         _ if contact.blocked => good(what, "blocked"),
-        _ if down > 0 => wrong(
+        _ if silent > 0 && too_few => wrong(
             what,
-            format!("{down} of {} connections are not up", contact.connections.len()),
+            format!(
+                "{silent} of {} connections are not up, and the others are not enough",
+                contact.connections.len()
+            ),
             "see what is said of their servers; what is said waits, and is not lost",
+        ),
+        _ if silent > 0 => wrong(
+            what,
+            format!(
+                "{silent} of {} connections are not up, and the others are still enough",
+                contact.connections.len()
+            ),
+            "if a server stays away, move to another one: edgewise move NAME --place PLACE",
         ),
         Reach::Joining => good(what, "its invitation is being claimed"),
         Reach::Waiting => good(what, "waits for their first answer"),
         Reach::Ready => good(what, "every connection is up"),
     }
+}
+
+/// Which server has altered what.
+fn altered(of: &ConnectionView) -> String {
+    let count = of.bad.saturating_add(of.wrong);
+    format!("{count} at place {} by {}", of.place, of.server)
 }
 
 fn good(what: String, found: &str) -> Finding {

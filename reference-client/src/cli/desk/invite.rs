@@ -3,10 +3,12 @@
 use super::super::failure::Failure;
 use super::super::outcome::Outcome;
 use super::super::shape;
-use super::super::verb::{Accept, Invitations, Invite};
+use super::super::verb::{Accept, Blocks, Invitations, Invite};
 use super::{Desk, Seen, Tell, choose, done};
 use crate::messenger::{self, Event, InvitationStep, InvitationView, Reach};
 use crate::store::{ContactId, InvitationId, ProfileId};
+use edgewise_spec::constants::SERVERS_MAX;
+use edgewise_spec::scatter::Shape;
 use edgewise_spec::session::Mode;
 
 /// Seconds that a program which is about to end gives the servers of an invitation.
@@ -22,7 +24,7 @@ impl Desk {
         let options = messenger::Invite {
             label: invite.label,
             mode: if invite.attested { Mode::Attested } else { Mode::Deniable },
-            redundancy: invite.servers,
+            shape: split(invite.full, invite.servers, invite.enough, invite.class)?,
             hours: invite.hours,
             contact: self.contact_id(profile, invite.contact.as_deref()).await?,
             ..messenger::Invite::default()
@@ -39,7 +41,7 @@ impl Desk {
                 Seen::Look => {}
                 Seen::Late => {
                     return Err(Failure::unreached(format!(
-                        "no server has answered in {} s; the invitation {} is kept: try `edgewise invitations card {}` later, and `edgewise doctor`",
+                        "its servers have not all answered in {} s; the invitation {} is kept: try `edgewise invitations card {}` later, and `edgewise doctor`",
                         invite.seconds,
                         shape::id(id.number()),
                         shape::id(id.number()),
@@ -168,6 +170,24 @@ impl Desk {
             }
         }
     }
+}
+
+/// How everything that is said will be split.
+pub(super) fn split(
+    full: bool,
+    servers: u8,
+    enough: u8,
+    class: Option<Blocks>,
+) -> Result<Shape, Failure> {
+    if full {
+        return Ok(Shape::SEVEN_OF_TEN);
+    }
+    let class = class.unwrap_or(if enough == 1 { Blocks::Medium } else { Blocks::Small });
+    Shape::new(class.into(), enough, servers).map_err(|refused| {
+        Failure::usage(format!(
+            "{refused}: --enough is 1 (medium, large), 4 (small) or 7 (small, medium), and --servers is as many or more, up to {SERVERS_MAX}"
+        ))
+    })
 }
 
 fn abandoned(event: &Event, id: InvitationId) -> Result<(), Failure> {

@@ -3,11 +3,16 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use edgewise_spec::constants::{CARD_SERVERS_MAX, INVITATION_HOURS, INVITATION_HOURS_MAX};
+use edgewise_spec::constants::{
+    CARD_SERVERS_MAX, INVITATION_HOURS, INVITATION_HOURS_MAX, SERVERS_MAX,
+};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use super::Blocks;
+
 const REDUNDANCY_MAX: i64 = CARD_SERVERS_MAX as i64;
+const SERVERS: i64 = SERVERS_MAX as i64;
 
 macro_rules! fields {
     ($($(#[$doc:meta])* $name:ident { $($(#[$field:meta])* $member:ident: $type:ty),* $(,)? })+) => {$(
@@ -28,10 +33,25 @@ fields! {
         #[arg(long)]
         #[serde(default)]
         attested: bool,
-        /// How many servers carry it, each of them enough alone.
-        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=REDUNDANCY_MAX))]
+        /// How many servers carry what is said, each way.
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=SERVERS))]
         #[serde(default = "one")]
         servers: u8,
+        /// How many of them are enough: 1, 4 or 7. Fewer learn nothing together. With 4 and 7 each
+        /// server has a part of what is said, with 1 all of it.
+        #[arg(long, value_name = "K", default_value_t = 1,
+              value_parser = clap::value_parser!(u8).range(1..=SERVERS))]
+        #[serde(default = "one")]
+        enough: u8,
+        /// How long the blocks are that servers see; else medium, and small where 4 or 7 are
+        /// enough.
+        #[arg(long)]
+        #[serde(default)]
+        class: Option<Blocks>,
+        /// Ten servers, of which any seven are enough: --servers 10 --enough 7.
+        #[arg(long, conflicts_with_all = ["servers", "enough", "class"])]
+        #[serde(default)]
+        full: bool,
         /// Hours until it is no longer good.
         #[arg(long, default_value_t = INVITATION_HOURS,
               value_parser = clap::value_parser!(u32).range(1..=i64::from(INVITATION_HOURS_MAX)))]
@@ -299,6 +319,25 @@ fields! {
         #[arg(long, default_value = "")]
         #[serde(default)]
         label: String,
+        /// How many servers carry what is said, each way.
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=SERVERS))]
+        #[serde(default = "one")]
+        servers: u8,
+        /// How many of them are enough: 1, 4 or 7. Fewer learn nothing together. With 4 and 7 each
+        /// server has a part of what is said, with 1 all of it.
+        #[arg(long, value_name = "K", default_value_t = 1,
+              value_parser = clap::value_parser!(u8).range(1..=SERVERS))]
+        #[serde(default = "one")]
+        enough: u8,
+        /// How long the blocks are that servers see; else medium, and small where 4 or 7 are
+        /// enough.
+        #[arg(long)]
+        #[serde(default)]
+        class: Option<Blocks>,
+        /// Ten servers, of which any seven are enough: --servers 10 --enough 7.
+        #[arg(long, conflicts_with_all = ["servers", "enough", "class"])]
+        #[serde(default)]
+        full: bool,
         /// Wait until it is accepted.
         #[arg(long)]
         #[serde(default)]

@@ -4,6 +4,7 @@
 //! daemon's method `address.add` is `{"address": {"add": {…}}}`. Fields that name files of the
 //! caller are not part of it: the program reads and writes them itself.
 
+mod blocks;
 mod fields;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use blocks::Blocks;
 pub(crate) use fields::*;
 
 /// What can be done with an open store.

@@ -1,23 +1,23 @@
 //! A session begins: an invitation becomes a talk.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::BTreeMap;
 
 use edgewise_spec::invitation::Descriptor;
 use edgewise_spec::message::{Chain, Composer, Content, Direction, Hello, Inbox, Layout};
 use edgewise_spec::mutant;
-use edgewise_spec::scatter::{PartChain, Receiver, Sender};
+use edgewise_spec::scatter::{LaneId, PartChain, Receiver, Sender};
 use edgewise_spec::session::{Opened, Session};
 use edgewise_spec::suite::SigningKey;
 
 use super::join::Join;
-use super::net::Order;
 use super::offer::verifying_key;
+use super::partial::{Partial, Partly};
 use super::people::{NAMELESS, Told};
-use super::talk::{Moving, Out, Talk};
+use super::talk::{Beginning, Out, Talk};
 use super::turn::{Result, Turn, Use};
 use crate::clock::OsRandom;
 use crate::messenger::{Event, InvitationStep, MessengerError};
-use crate::store::{ConnectionId, Contact, Given, InvitationId, Owner, SessionId, Verified};
+use crate::store::{Contact, Given, InvitationId, Owner, SessionId, Verified};
 
 impl Turn<'_, '_> {
     /// The claimer's session, with its hello.
@@ -45,7 +45,7 @@ impl Turn<'_, '_> {
         let outs = self.outs_of(&join)?;
         let hello = self.hello(&join)?;
         let lanes = join.replies.iter().map(|reply| reply.connection);
-        let talk = Talk {
+        let talk = Talk::from(Beginning {
             id: join.id,
             contact: join.contact,
             profile: join.profile,
@@ -54,23 +54,14 @@ impl Turn<'_, '_> {
             own,
             composer,
             inbox,
-            based: false,
-            taken: Vec::new(),
             seed: join.seed.clone(),
             sender: Some(sender),
             outs,
             receiver,
             lanes: (0..).zip(lanes).collect(),
-            queue: VecDeque::new(),
-            begun: 0,
-            hello: None,
-            receipts: Vec::new(),
-            pieces: HashMap::new(),
-            again: None,
-            broadcast: None,
-            moving: Moving::none(shape.n()),
-            since: self.now,
-        };
+            partial: Partial::default(),
+            now: self.now,
+        });
         let said = Told { name: bundle.name().to_owned(), ..Told::default() };
         let id = join.id;
         self.state.talks.insert(id, talk);
@@ -121,11 +112,8 @@ impl Turn<'_, '_> {
     pub(super) fn begin_as_inviter(
         &mut self,
         invitation: InvitationId,
-        lane: u32,
-        s: u32,
+        (lane, s): (LaneId, u32),
         opened: Opened,
-        connection: ConnectionId,
-        sequence: u64,
     ) -> Result<()> {
         let standby = self.standby_of(invitation).is_some();
         let Some(offer) = self.state.offers.remove(&invitation) else { return Ok(()) };
@@ -153,7 +141,7 @@ impl Turn<'_, '_> {
         let lanes: BTreeMap<_, _> = offer.lanes().collect();
         let mut receiver = offer.receiver;
         receiver.commit(lane, s);
-        let mut talk = Talk {
+        let mut talk = Talk::from(Beginning {
             id: SessionId::from_number(0),
             contact,
             profile: offer.profile,
@@ -162,23 +150,14 @@ impl Turn<'_, '_> {
             own,
             composer,
             inbox,
-            based: false,
-            taken: Vec::new(),
             seed: offer.signing,
             sender: None,
             outs: Vec::new(),
             receiver,
             lanes,
-            queue: VecDeque::new(),
-            begun: 0,
-            hello: None,
-            receipts: Vec::new(),
-            pieces: HashMap::new(),
-            again: None,
-            broadcast: None,
-            moving: Moving::none(shape.n()),
-            since: self.now,
-        };
+            partial: offer.partial,
+            now: self.now,
+        });
         talk.id = self.tx.add_session(contact, &talk.to_versioned())?;
         let id = talk.id;
         for connection in talk.lanes.values() {
@@ -193,9 +172,10 @@ impl Turn<'_, '_> {
             let step = InvitationStep::Accepted(contact);
             self.tell(Event::Invitation { invitation, step });
         }
+        self.let_cell_go(Partly::Talk(id), s)?;
         self.body(id, &body)?;
+        self.join_all(id)?;
         self.answer(id)?;
-        self.order(connection, Order::Stored(sequence));
         self.tell(Event::Contact(contact));
         Ok(())
     }

@@ -112,12 +112,9 @@ impl Turn<'_, '_> {
             messages.extend(part.message);
         }
         messages.dedup();
-        // A message of several cells is there when the last of them is.
-        let open = |position| {
-            out.parts.iter().any(|part| part.message == Some(position) && !part.accepted)
-                || front == Some(position)
-        };
-        messages.retain(|position| !open(*position));
+        // A message of several cells is there when the last of them is, and a cell when enough of
+        // its parts are.
+        messages.retain(|position| front != Some(*position) && talk.is_accepted(*position));
         for position in messages {
             let raised = self.tx.set_delivery(contact, position, Delivery::Accepted)?;
             if raised && self.shown(contact, position)?.is_some() {

@@ -2,17 +2,18 @@
 
 use edgewise_spec::client::{RecipientEvent, Stopped};
 use edgewise_spec::constants::{CARD_SERVERS_MAX, INVITATION_HOURS_MAX, SERVERS_MAX};
-use edgewise_spec::frame::Class;
 use edgewise_spec::invitation::{
     Ask, Bundle, BundleRefused, Happened, Inviter, Lost, Name, Offer as Terms, Places, bundle_at,
 };
 use edgewise_spec::link::Address;
 use edgewise_spec::mutant;
-use edgewise_spec::scatter::{Arrival, Shape};
+use edgewise_spec::scatter::{Arrival, LaneId, Shape};
 use edgewise_spec::session::Mode;
 use edgewise_spec::suite::{Decapsulator, SigningKey};
 
+use super::net::Order;
 use super::offer::{Asked, Offer, opening, verifying_key};
+use super::partial::{Partial, Partly};
 use super::turn::{Result, Turn, Use};
 use crate::clock::OsRandom;
 use crate::messenger::{
@@ -35,7 +36,8 @@ impl Turn<'_, '_> {
         if let Some(contact) = invite.contact {
             self.tx.contact(contact)?.ok_or(MessengerError::Unknown("contact"))?;
         }
-        let servers = self.servers_for(profile, &invite.servers, invite.redundancy)?;
+        let servers = self.servers_for(profile, &invite.servers, invite.shape.n())?;
+        let shape = shape_over(invite.shape, servers.len())?;
         let key = Decapsulator::generate(&mut OsRandom);
         // MESSAGE-33
         let signing = match invite.mode {
@@ -44,7 +46,7 @@ impl Turn<'_, '_> {
         };
         let bundle = Bundle::make(
             &Terms {
-                shape: shape_over(servers.len())?,
+                shape,
                 servers: &servers,
                 ek: &key.encapsulator(),
                 vk: signing.as_ref().map(verifying_key),
@@ -93,6 +95,7 @@ impl Turn<'_, '_> {
             contact: invite.contact,
             request,
             receiver,
+            partial: Partial::default(),
             session,
         };
         self.state.offers.insert(id, offer);
@@ -105,12 +108,12 @@ impl Turn<'_, '_> {
         &self,
         profile: ProfileId,
         named: &[Address],
-        redundancy: u8,
+        count: u8,
     ) -> Result<Vec<Address>> {
         if !named.is_empty() {
             return Ok(named.to_vec());
         }
-        let need = usize::from(redundancy).clamp(1, SERVERS_MAX);
+        let need = usize::from(count).clamp(1, SERVERS_MAX);
         let servers = self.tx.servers(profile)?;
         let have = servers.len();
         if have < need {
@@ -163,6 +166,7 @@ impl Turn<'_, '_> {
                 ready: offer.is_ready(),
                 claimed: matches!(offer.inviter, Inviter::Claimed(_)),
                 mode: offer.bundle.mode(),
+                shape: offer.bundle.shape(),
                 servers: offer.bundle.servers().to_vec(),
                 made: stored.made,
                 not_after: offer.bundle.not_after(),
@@ -273,32 +277,70 @@ impl Turn<'_, '_> {
         part: &[u8],
     ) -> Result<()> {
         let Some(offer) = self.state.offers.get(&id) else { return Ok(()) };
-        let place = offer.place_of(connection).unwrap_or_default();
-        let arrival = offer.receiver.open(place.into(), part);
-        let Arrival::Cell { s, cell } = arrival else {
+        let lane = offer.place_of(connection).unwrap_or_default().into();
+        match offer.receiver.open(lane, part) {
+            Arrival::Cell { s, cell } => {
+                if !self.offer_cell(id, (lane, s), &cell)? {
+                    // It is delivered again, and said again.
+                    return Ok(());
+                }
+            }
+            Arrival::Part { s, part } => {
+                self.hold(Partly::Offer(id), connection, (lane, s), &part)?;
+                self.offer_join(id, s)?;
+            }
             // Nothing else can be sealed by who has the card; it is of no use.
-            self.order(connection, super::net::Order::Stored(sequence));
-            return Ok(());
-        };
-        let Ok(opened) = offer.session.open(self.now, s, &cell) else {
-            self.order(connection, super::net::Order::Stored(sequence));
-            return Ok(());
+            _ => {}
+        }
+        self.order(connection, Order::Stored(sequence));
+        Ok(())
+    }
+
+    /// What the held parts of a cell come to.
+    fn offer_join(&mut self, id: InvitationId, s: u32) -> Result<()> {
+        let Some(cell) = self.join(Partly::Offer(id), s)? else { return Ok(()) };
+        let Some(offer) = self.state.offers.get(&id) else { return Ok(()) };
+        let Some(lane) = offer.partial.lanes(s).first().copied() else { return Ok(()) };
+        // One that has to wait stays held, and is looked at again from time to time.
+        self.offer_cell(id, (lane, s), &cell).map(drop)
+    }
+
+    /// The same for every cell of which parts are held, and which is not given up.
+    pub(super) fn offer_hourly(&mut self, id: InvitationId) -> Result<()> {
+        self.let_over_go(Partly::Offer(id))?;
+        let Some(offer) = self.state.offers.get(&id) else { return Ok(()) };
+        offer.partial.cells().into_iter().try_for_each(|s| self.offer_join(id, s))
+    }
+
+    /// A whole cell; false where it has to wait.
+    fn offer_cell(
+        &mut self,
+        id: InvitationId,
+        (lane, s): (LaneId, u32),
+        cell: &[u8],
+    ) -> Result<bool> {
+        let Some(offer) = self.state.offers.get(&id) else { return Ok(true) };
+        let Ok(opened) = offer.session.open(self.now, s, cell) else {
+            // It will not get better.
+            self.let_cell_go(Partly::Offer(id), s)?;
+            return Ok(true);
         };
         if let Some(contact) = self.standby_of(id)
             && !self.gives_way(contact)?
         {
-            // It is delivered again, and said again.
-            return Ok(());
+            return Ok(false);
         }
         self.happened(id, Happened::Opened)?;
-        self.begin_as_inviter(id, place.into(), s, opened, connection, sequence)
+        self.begin_as_inviter(id, (lane, s), opened)?;
+        Ok(true)
     }
 }
 
-/// How cells are split over so many servers, each of which is enough alone.
-fn shape_over(servers: usize) -> Result<Shape> {
+/// How cells are split over so many servers.
+fn shape_over(like: Shape, servers: usize) -> Result<Shape> {
     let n = u8::try_from(servers).unwrap_or(u8::MAX);
-    Shape::new(Class::Medium, 1, n).map_err(|fault| MessengerError::NotNow(fault.to_string()))
+    let shape = Shape::new(like.class(), like.k(), n);
+    shape.map_err(|fault| MessengerError::NotNow(fault.to_string()))
 }
 
 fn not_now(fault: &BundleRefused) -> MessengerError {

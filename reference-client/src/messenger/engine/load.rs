@@ -22,7 +22,8 @@ impl Turn<'_, '_> {
                     continue;
                 }
                 let offer = Offer::from_versioned(id, profile, &stored.state);
-                let offer = offer.ok_or_else(|| self.damaged("invitation"))?;
+                let mut offer = offer.ok_or_else(|| self.damaged("invitation"))?;
+                self.fill_offer(&mut offer)?;
                 let uses = offer.connections.iter().map(|it| (*it, Use::Offer(id)));
                 self.state.uses.extend(uses);
                 self.state.offers.insert(id, offer);
@@ -82,8 +83,23 @@ impl Turn<'_, '_> {
         Ok(())
     }
 
-    /// What of a talk stands in rows of its own: kept parts, and pieces of incomplete messages.
+    /// What of an invitation stands in rows of its own: held parts. Their tags are used up.
+    fn fill_offer(&self, offer: &mut Offer) -> Result<()> {
+        if offer.bundle.shape().k() > 1 {
+            offer.partial = self.held_by(offer.lanes())?;
+            for s in offer.partial.cells() {
+                offer.partial.lanes(s).iter().for_each(|lane| offer.receiver.hold(*lane, s));
+            }
+        }
+        Ok(())
+    }
+
+    /// What of a talk stands in rows of its own: parts that are kept and held, and pieces of
+    /// incomplete messages.
     fn fill(&self, talk: &mut Talk) -> Result<()> {
+        if talk.session.shape().k() > 1 {
+            talk.partial = self.held_by(talk.lanes.iter().map(|(lane, id)| (*lane, *id)))?;
+        }
         for out in talk.all_outs_mut() {
             let Some(connection) = self.tx.connection(out.connection)? else { continue };
             let End::Sender(state) = connection.end else { continue };
@@ -144,6 +160,6 @@ impl State {
     /// A state that is filled anew, which knows what is up and what servers were asked.
     pub(super) fn emptied(&mut self) {
         let (up, changing) = (std::mem::take(&mut self.up), std::mem::take(&mut self.changing));
-        *self = Self { up, changing, ..Self::default() };
+        *self = Self { up, changing, offline: self.offline, ..Self::default() };
     }
 }

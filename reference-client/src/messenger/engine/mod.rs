@@ -9,16 +9,19 @@ mod accept;
 mod address;
 mod asking;
 mod begin;
+mod carried;
 mod heard;
 mod input;
 mod invite;
 mod join;
 mod keys;
+mod lanes;
 mod load;
 mod messages;
 mod moving;
 mod net;
 mod offer;
+mod partial;
 mod people;
 mod places;
 mod receive;
@@ -66,7 +69,7 @@ pub(crate) async fn start(store: Store, options: Options) -> Result<Started, Mes
     let net = Net::new(Handle::current(), options.client.clone(), inputs.clone());
     let engine = Engine {
         store,
-        state: State::default(),
+        state: State { offline: options.offline, ..State::default() },
         net,
         events,
         clock: options.client.clock.clone(),
@@ -373,9 +376,11 @@ impl State {
             && self.talks.values().all(|talk| {
                 let taken = |out: &talk::Out| out.parts.iter().all(|part| part.accepted);
                 let making = matches!(talk.moving.mover.pending(), MoverStep::Create(_));
+                let enough = usize::from(talk.session.shape().k());
                 !making
                     && talk.queue.is_empty()
-                    && (talk.outs.is_empty() || talk.outs.iter().any(taken))
+                    && (talk.outs.is_empty()
+                        || talk.outs.iter().filter(|out| taken(out)).count() >= enough)
             })
     }
 }

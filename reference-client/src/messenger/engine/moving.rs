@@ -1,6 +1,7 @@
 //! Moving connections: a place of a direction goes to another server, and the session goes on.
 
 use edgewise_spec::client::{RecipientEvent, SenderEvent, Stopped};
+use edgewise_spec::constants::HASH_LEN;
 use edgewise_spec::invitation::{ConnectionSecret, Descriptor, filler};
 use edgewise_spec::link::Address;
 use edgewise_spec::message::Content;
@@ -15,7 +16,15 @@ use super::talk::{Out, Talk};
 use super::turn::{Result, Turn, Use};
 use crate::clock::OsRandom;
 use crate::messenger::{Event, MessengerError};
-use crate::store::{ConnectionId, ContactId, Owner, SessionId};
+use crate::store::{ConnectionId, ContactId, Owner, ProfileId, SessionId};
+
+/// Who carries what the contact says.
+struct Carriers {
+    /// The server of the place that moves.
+    present: Option<Address>,
+    /// Those of the other places.
+    others: Vec<[u8; HASH_LEN]>,
+}
 
 /// What the user receives over: this end moves it.
 impl Turn<'_, '_> {
@@ -36,14 +45,17 @@ impl Turn<'_, '_> {
             let n = shape.n();
             return Err(not_now(format!("there is no place {place}; the session has {n}, from 0")));
         };
-        let present = match talk.lanes.get(&from) {
-            Some(connection) => self.tx.connection(*connection)?.map(|it| it.address),
-            None => None,
-        };
+        let carriers = self.carriers(talk, from)?;
         let server = match server {
             Some(server) => server,
-            None => self.another_server(stored.profile, present.as_ref())?,
+            None => self.another_server(stored.profile, &carriers)?,
         };
+        // Two places on one server bring it nearer to the k that it takes.
+        if shape.k() > 1 && carriers.others.contains(&server.fingerprint) {
+            let text = "that server carries another place of this direction; move to one that \
+                        carries none, or have more servers: edgewise servers add ADDRESS";
+            return Err(not_now(text.to_owned()));
+        }
         let Some(talk) = self.state.talks.get_mut(&id) else { return Ok(()) };
         let lane = talk.moving.next_lane;
         let begin = MoverEvent::Begin { place, from, lane, opened };
@@ -52,7 +64,7 @@ impl Turn<'_, '_> {
         let secret = ConnectionSecret::generate(&mut OsRandom);
         let chain = PartChain::new(&secret.part_chain(), opened);
         let window = Window::new(chain, talk.receiver.highest());
-        talk.receiver.add(lane, window).map_err(scatter)?;
+        talk.receiver.add(lane, place, window).map_err(scatter)?;
         talk.moving.secrets.push((lane, secret.clone()));
         let owner = (Owner::Contact(contact), Use::Session(id));
         let (at, terms) = ((place, &server), Self::terms(shape.class()));
@@ -66,20 +78,32 @@ impl Turn<'_, '_> {
         self.store_talk(id)
     }
 
-    /// The profile's first server that is not the present one; with no other, the present one,
-    /// for a part chain that nobody has a copy of.
-    fn another_server(
-        &self,
-        profile: crate::store::ProfileId,
-        present: Option<&Address>,
-    ) -> Result<Address> {
+    /// Which servers carry what the contact says.
+    fn carriers(&self, talk: &Talk, from: LaneId) -> Result<Carriers> {
+        let mut carriers = Carriers { present: None, others: Vec::new() };
+        for (lane, connection) in &talk.lanes {
+            let Some(stored) = self.tx.connection(*connection)? else { continue };
+            if *lane == from {
+                carriers.present = Some(stored.address);
+            } else {
+                carriers.others.push(stored.address.fingerprint);
+            }
+        }
+        Ok(carriers)
+    }
+
+    /// The profile's first server that carries nothing of what the contact says; with no such one,
+    /// the present one, for a part chain that nobody has a copy of.
+    fn another_server(&self, profile: ProfileId, carriers: &Carriers) -> Result<Address> {
         let servers = self.tx.servers(profile)?.into_iter().map(|(_, server)| server.address);
         let mut servers: Vec<_> = servers.collect();
+        let present = carriers.present.as_ref();
         let is_present =
             |it: &Address| present.is_some_and(|present| present.fingerprint == it.fingerprint);
-        servers.sort_by_key(is_present);
-        let first = servers.into_iter().next().or_else(|| present.cloned());
-        first.ok_or(MessengerError::Servers { have: 0, need: 1 })
+        let is_other = |it: &Address| carriers.others.contains(&it.fingerprint);
+        servers.extend(present.cloned());
+        servers.sort_by_key(|it| (is_other(it), is_present(it)));
+        servers.into_iter().next().ok_or(MessengerError::Servers { have: 0, need: 1 })
     }
 
     /// What a connection to the user says of its being made.
@@ -152,6 +176,9 @@ impl Turn<'_, '_> {
         // A lane that is not there was left before.
         let _ = talk.receiver.remove(lane);
         talk.moving.secrets.retain(|(of, _)| *of != lane);
+        talk.tallies.remove(&lane);
+        talk.altering.remove(&lane);
+        talk.partial.forget(lane);
         match talk.lanes.remove(&lane) {
             Some(connection) => self.doom(connection),
             None => Ok(()),

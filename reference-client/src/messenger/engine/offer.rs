@@ -7,6 +7,7 @@ use edgewise_spec::suite::{Decapsulator, SigningKey, VerifyingKey};
 use edgewise_spec::time::Now;
 use zeroize::Zeroizing;
 
+use super::partial::Partial;
 use super::talk::{read_list, write_list};
 use crate::store::codec::{Fields, Writer};
 use crate::store::{ConnectionId, ContactId, InvitationId, ProfileId, Versioned};
@@ -33,8 +34,10 @@ pub(super) struct Offer {
     pub contact: Option<ContactId>,
     /// What is left at a contact address once the card may be handed on.
     pub request: Option<Asked>,
-    /// Not stored: what its first part is opened with.
+    /// Not stored: what its first parts are opened with.
     pub receiver: Receiver,
+    /// Not stored: cells that too few parts have come of; the parts are.
+    pub partial: Partial,
     pub session: Session,
 }
 
@@ -151,6 +154,7 @@ impl Offer {
                 Some(Asked { card, greeting: from.text()?, left: from.flag()?, retry: None })
             })?,
             receiver,
+            partial: Partial::default(),
             session,
         };
         from.end()?;

@@ -5,12 +5,12 @@ use edgewise_spec::link::Address;
 use edgewise_spec::message::{self, Broadcast, Content};
 use zeroize::Zeroizing;
 
+use super::carried::flow;
 use super::net::Order;
 use super::talk::Talk;
 use super::turn::{Result, Turn, Use};
 use crate::messenger::{
-    BroadcastRole, ConnectionView, ContactView, Event, MessengerError, ProfileView, Reach,
-    SafetyView, ServerView,
+    BroadcastRole, ContactView, Event, MessengerError, ProfileView, Reach, SafetyView, ServerView,
 };
 use crate::store::codec::{Fields, Writer};
 use crate::store::{
@@ -156,6 +156,7 @@ impl Turn<'_, '_> {
                 password: server.access_password.is_some(),
                 connections: ids.len(),
                 reached: ids.iter().any(|id| self.state.up.contains(id)),
+                altered: self.altered_by(&ids),
                 address: server.address,
                 others,
             });
@@ -256,6 +257,7 @@ impl Turn<'_, '_> {
             None => Reach::Lost,
         };
         let (unread, last) = self.unread(id, contact.seen)?;
+        let connections = talk.map_or(Ok(Vec::new()), |talk| self.connection_views(talk))?;
         Ok(ContactView {
             id,
             profile: contact.profile,
@@ -268,7 +270,10 @@ impl Turn<'_, '_> {
             mode: talk.map(|talk| talk.session.mode()),
             unread,
             last,
-            connections: talk.map_or(Ok(Vec::new()), |talk| self.connection_views(talk))?,
+            shape: talk.map(|talk| talk.session.shape()),
+            sending: talk.and_then(|talk| flow(talk, Direction::Sent, &connections)),
+            receiving: talk.and_then(|talk| flow(talk, Direction::Received, &connections)),
+            connections,
             broadcast: talk.and_then(|talk| talk.broadcast),
             standby: standby.is_some_and(|standby| standby.held.is_some()),
             since: contact.since,
@@ -307,31 +312,6 @@ impl Turn<'_, '_> {
                 return Ok((unread, last));
             }
         }
-    }
-
-    fn connection_views(&self, talk: &Talk) -> Result<Vec<ConnectionView>> {
-        let mut views = Vec::new();
-        let outs = talk.outs.iter().map(|out| {
-            let waiting = out.parts.iter().filter(|part| !part.accepted).count();
-            (out.connection, Direction::Sent, waiting, None)
-        });
-        let ins = talk.lanes.iter().map(|(lane, connection)| {
-            (*connection, Direction::Received, 0, talk.receiver.tally(*lane))
-        });
-        for (id, direction, waiting, tally) in outs.chain(ins) {
-            let Some(connection) = self.tx.connection(id)? else { continue };
-            let tally = tally.unwrap_or_default();
-            views.push(ConnectionView {
-                direction,
-                place: connection.place,
-                server: connection.address,
-                up: self.state.up.contains(&id),
-                waiting,
-                bad: tally.bad,
-                stray: tally.stray,
-            });
-        }
-        Ok(views)
     }
 
     pub(crate) fn rename(&mut self, id: ContactId, name: &str) -> Result<()> {

@@ -6,11 +6,12 @@ use edgewise_spec::message::{
     UpTo, Whose,
 };
 use edgewise_spec::mutant;
-use edgewise_spec::scatter::Arrival;
+use edgewise_spec::scatter::{Arrival, LaneId};
 use edgewise_spec::session::Mode;
 use zeroize::Zeroizing;
 
 use super::net::Order;
+use super::partial::Partly;
 use super::record::{Record, SaidRecord, row_id};
 use super::seal::is_hidden;
 use super::talk::Taken;
@@ -32,33 +33,74 @@ impl Turn<'_, '_> {
         let Some(talk) = self.state.talks.get_mut(&id) else { return Ok(()) };
         let Some(lane) = talk.lane_of(connection) else { return Ok(()) };
         match talk.receiver.open(lane, part) {
-            Arrival::Cell { s, cell } => match talk.session.open(self.now, s, &cell) {
-                Ok(opened) => {
-                    talk.session = opened.session;
-                    talk.receiver.commit(lane, s);
-                    self.body(id, &opened.body)?;
-                }
-                Err(_) if talk.session.is_spent(s) => {
-                    talk.receiver.commit(lane, s);
-                    self.store_talk(id)?;
-                }
-                Err(_) if mutant!(SESSION_19) => talk.receiver.commit(lane, s),
-                // SESSION-19: its part was good and it is not; nothing changes, and it will not get
-                // better.
-                Err(_) => {}
-            },
+            Arrival::Cell { s, cell } => self.cell(id, (lane, s), &cell)?,
+            Arrival::Part { s, part } => {
+                self.hold(Partly::Talk(id), connection, (lane, s), &part)?;
+                self.join_held(id, s)?;
+            }
             Arrival::Late { s } => {
                 talk.receiver.commit(lane, s);
+                talk.altering.remove(&lane);
                 self.store_talk(id)?;
             }
             // SCATTER-13
-            bad @ (Arrival::Bad(_) | Arrival::Stray) => talk.receiver.blame(lane, &bad),
+            bad @ (Arrival::Bad(_) | Arrival::Stray) => {
+                talk.receiver.blame(lane, &bad);
+                let contact = talk.contact;
+                if matches!(bad, Arrival::Bad(_)) && talk.altering.insert(lane) {
+                    self.tell(Event::Contact(contact));
+                }
+                self.store_talk(id)?;
+            }
             Arrival::Repeated { .. } if mutant!(SCATTER_15) => return Ok(()),
             Arrival::Repeated { .. } | Arrival::NoConnection => {}
         }
         // SCATTER-15: each part is acknowledged once what it says is stored.
         self.order(connection, Order::Stored(sequence));
         Ok(())
+    }
+
+    /// What the held parts of a cell come to.
+    fn join_held(&mut self, id: SessionId, s: u32) -> Result<()> {
+        let Some(cell) = self.join(Partly::Talk(id), s)? else { return Ok(()) };
+        let Some(talk) = self.state.talks.get(&id) else { return Ok(()) };
+        let Some(lane) = talk.partial.lanes(s).first().copied() else { return Ok(()) };
+        self.cell(id, (lane, s), &cell)
+    }
+
+    /// The same for every cell of which parts are held.
+    pub(super) fn join_all(&mut self, id: SessionId) -> Result<()> {
+        let Some(talk) = self.state.talks.get(&id) else { return Ok(()) };
+        talk.partial.cells().into_iter().try_for_each(|s| self.join_held(id, s))
+    }
+
+    /// A whole cell, the last part of which came over a lane.
+    fn cell(&mut self, id: SessionId, (lane, s): (LaneId, u32), cell: &[u8]) -> Result<()> {
+        let Some(talk) = self.state.talks.get_mut(&id) else { return Ok(()) };
+        match talk.session.open(self.now, s, cell) {
+            Ok(opened) => {
+                talk.session = opened.session;
+                talk.receiver.commit(lane, s);
+                if talk.session.shape().k() == 1 {
+                    talk.altering.remove(&lane);
+                }
+                self.let_cell_go(Partly::Talk(id), s)?;
+                self.let_over_go(Partly::Talk(id))?;
+                self.body(id, &opened.body)
+            }
+            Err(_) if talk.session.is_spent(s) => {
+                talk.receiver.commit(lane, s);
+                self.let_cell_go(Partly::Talk(id), s)?;
+                self.store_talk(id)
+            }
+            Err(_) if mutant!(SESSION_19) => {
+                talk.receiver.commit(lane, s);
+                Ok(())
+            }
+            // SESSION-19: its parts were good and it is not; nothing changes, and it will not get
+            // better.
+            Err(_) => self.let_cell_go(Partly::Talk(id), s),
+        }
     }
 
     /// A body that the session has opened.

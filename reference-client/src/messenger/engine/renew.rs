@@ -33,16 +33,25 @@ impl State {
         self.looked.is_none_or(|at| now >= at.plus_seconds(LOOK_SECONDS) || now < at)
     }
 
-    /// When all connections of a direction of a session were lost, or will be.
+    /// When so many connections of a direction of a session were lost, or will be, that the rest
+    /// is not enough.
     fn lost_at(&self, talk: &Talk) -> Option<Now> {
         let standby = self.standbys.get(&talk.contact)?;
         let lost = |id: &ConnectionId| standby.down.get(id).map(|down| down.lost_at());
-        let last = |ids: Vec<ConnectionId>| {
-            let all: Option<Vec<Now>> = ids.iter().map(lost).collect();
-            all?.into_iter().max()
+        let shape = talk.session.shape();
+        let spare = usize::from(shape.n().saturating_sub(shape.k()));
+        // A place is lost with the last of its connections.
+        let fails = |places: Vec<Vec<ConnectionId>>| {
+            let last = |ids: &Vec<ConnectionId>| {
+                let all: Option<Vec<Now>> = ids.iter().map(lost).collect();
+                all?.into_iter().max()
+            };
+            let mut all: Vec<Now> = places.iter().filter_map(last).collect();
+            all.sort_unstable();
+            all.get(spare).copied()
         };
-        let outs = last(talk.outs.iter().map(|out| out.connection).collect());
-        let lanes = last(talk.lanes.values().copied().collect());
+        let outs = fails(talk.outs.iter().map(|out| vec![out.connection]).collect());
+        let lanes = fails(talk.places().into_values().collect());
         outs.into_iter().chain(lanes).min()
     }
 

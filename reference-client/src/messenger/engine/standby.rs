@@ -261,10 +261,15 @@ impl Turn<'_, '_> {
     fn make_standby(&mut self, id: SessionId) -> Result<()> {
         let Some(talk) = self.state.talks.get(&id) else { return Ok(()) };
         let (contact, profile, mode) = (talk.contact, talk.profile, talk.session.mode());
+        let shape = talk.session.shape();
         let mode = if mutant!(INVITATION_49) { Mode::Deniable } else { mode };
         let servers = self.standby_servers(talk)?;
+        if servers.len() < usize::from(shape.k()) {
+            return Ok(());
+        }
         let invite = Invite {
             mode,
+            shape,
             servers,
             hours: INVITATION_HOURS_MAX,
             contact: Some(contact),
@@ -299,8 +304,10 @@ impl Turn<'_, '_> {
         }
         let own = self.tx.servers(talk.profile)?.into_iter().map(|(_, server)| server.address);
         let mut servers: Vec<Address> = own.collect();
-        if servers.is_empty() {
-            servers = lanes;
+        // Fewer than k carry nothing.
+        let n = usize::from(talk.session.shape().n());
+        if servers.is_empty() || talk.session.shape().k() > 1 && servers.len() < n {
+            servers.extend(lanes);
         }
         let avoided = self.state.standbys.get(&talk.contact).map_or(&[][..], |it| &it.avoided[..]);
         servers.sort_by_key(|it| {
@@ -313,7 +320,7 @@ impl Turn<'_, '_> {
             known.push(server.fingerprint);
             new
         });
-        servers.truncate(talk.session.shape().n().into());
+        servers.truncate(n);
         Ok(servers)
     }
 

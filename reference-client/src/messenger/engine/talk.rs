@@ -1,17 +1,18 @@
 //! A session with a contact, as it stands between transactions: ratchet, parts, messages.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
-use edgewise_spec::constants::TAG_WINDOW;
 use edgewise_spec::invitation::ConnectionSecret;
 use edgewise_spec::message::{Chain, Composer, Direction, Inbox, Layout, MessageId, UpTo};
 use edgewise_spec::rotation::moving::{Follower, Mover};
-use edgewise_spec::scatter::{LaneId, Receiver, Sender, Shape, Window};
+use edgewise_spec::scatter::{LaneId, Receiver, Sender, Tally};
 use edgewise_spec::session::{Repeat, Session};
 use edgewise_spec::suite::{SigningKey, VerifyingKey};
 use edgewise_spec::time::Now;
 use zeroize::Zeroizing;
 
+use super::lanes::{Lanes, add_lanes, read_receiver, write_receiver};
+use super::partial::Partial;
 use crate::messenger::BroadcastRole;
 use crate::store::codec::{Fields, Writer};
 use crate::store::{
@@ -19,10 +20,14 @@ use crate::store::{
     Versioned,
 };
 
-/// The version of a session row that holds a talk, and of its base.
-pub(super) const TALK: u32 = 3;
-/// The version before, whose rows have the whole chain.
-const TALK_WITH_CHAIN: u32 = 1;
+/// The version of a session row that holds a talk.
+pub(super) const TALK: u32 = 4;
+/// The version before, whose rows have neither places of lanes nor counts of what they altered.
+const TALK_WITHOUT_PLACES: u32 = 3;
+/// The version before that, whose rows have the whole chain.
+pub(super) const TALK_WITH_CHAIN: u32 = 1;
+/// The version of a talk's base.
+const BASE: u32 = 3;
 /// Messages that a session's row has beside the chain in its base, at most.
 const TAKEN_MAX: usize = 32;
 
@@ -47,6 +52,13 @@ pub(super) struct Talk {
     pub outs: Vec<Out>,
     pub receiver: Receiver,
     pub lanes: BTreeMap<LaneId, ConnectionId>,
+    /// What the connections of each lane had brought that was of no use, before the receiver was
+    /// read from the store.
+    pub tallies: BTreeMap<LaneId, Tally>,
+    /// Lanes whose last part was not what had been sealed for it.
+    pub altering: BTreeSet<LaneId>,
+    /// Cells that too few parts have come of.
+    pub partial: Partial,
     /// Messages in the history that are not sealed, or not wholly.
     pub queue: VecDeque<Queued>,
     /// Pieces of the queue's first message that are sealed.
@@ -117,6 +129,60 @@ pub(super) struct Queued {
     pub bodies: Option<Vec<Vec<u8>>>,
 }
 
+/// What a session begins with.
+pub(super) struct Beginning {
+    pub id: SessionId,
+    pub contact: ContactId,
+    pub profile: ProfileId,
+    pub revision: u64,
+    pub session: Session,
+    pub own: Direction,
+    pub composer: Composer,
+    pub inbox: Inbox,
+    pub seed: Option<Zeroizing<[u8; 32]>>,
+    pub sender: Option<Sender>,
+    pub outs: Vec<Out>,
+    pub receiver: Receiver,
+    pub lanes: BTreeMap<LaneId, ConnectionId>,
+    pub partial: Partial,
+    pub now: Now,
+}
+
+impl From<Beginning> for Talk {
+    fn from(of: Beginning) -> Self {
+        let moving = Moving::none(of.session.shape().n());
+        Self {
+            id: of.id,
+            contact: of.contact,
+            profile: of.profile,
+            revision: of.revision,
+            session: of.session,
+            own: of.own,
+            composer: of.composer,
+            inbox: of.inbox,
+            based: false,
+            taken: Vec::new(),
+            seed: of.seed,
+            sender: of.sender,
+            outs: of.outs,
+            receiver: of.receiver,
+            lanes: of.lanes,
+            tallies: BTreeMap::new(),
+            altering: BTreeSet::new(),
+            partial: of.partial,
+            queue: VecDeque::new(),
+            begun: 0,
+            hello: None,
+            receipts: Vec::new(),
+            pieces: HashMap::new(),
+            again: None,
+            broadcast: None,
+            moving,
+            since: of.now,
+        }
+    }
+}
+
 impl Talk {
     pub(super) fn layout(&self) -> Layout {
         Layout::new(self.session.mode(), self.session.shape())
@@ -144,6 +210,45 @@ impl Talk {
         outs.chain(self.lanes.values().copied())
     }
 
+    /// The connections from the contact, by their places.
+    pub(super) fn places(&self) -> BTreeMap<u8, Vec<ConnectionId>> {
+        let mut places = BTreeMap::<u8, Vec<ConnectionId>>::new();
+        for (lane, connection) in &self.lanes {
+            let place = self.receiver.place(*lane).unwrap_or_default();
+            places.entry(place).or_default().push(*connection);
+        }
+        places
+    }
+
+    /// What a lane's connection has brought that was of no use (SCATTER-13).
+    pub(super) fn tally(&self, lane: LaneId) -> Tally {
+        let before = self.tallies.get(&lane).copied().unwrap_or_default();
+        let now = self.receiver.tally(lane).unwrap_or_default();
+        Tally {
+            bad: before.bad.saturating_add(now.bad),
+            stray: before.stray.saturating_add(now.stray),
+            wrong: before.wrong.saturating_add(now.wrong),
+        }
+    }
+
+    /// Whether so many servers have taken a part of each of a message's cells that it can be
+    /// received.
+    pub(super) fn is_accepted(&self, position: Position) -> bool {
+        let mut cells: BTreeMap<u32, u8> = BTreeMap::new();
+        for out in self.all_outs() {
+            let its = out.parts.iter().filter(|part| part.message == Some(position));
+            let mut taken = BTreeSet::new();
+            for part in its {
+                let cell = cells.entry(part.s).or_default();
+                // One that was sent again is the same part.
+                if part.accepted && taken.insert(part.s) {
+                    *cell = cell.saturating_add(1);
+                }
+            }
+        }
+        cells.values().all(|taken| *taken >= self.session.shape().k())
+    }
+
     /// Whether a cell of the contact has opened.
     pub(super) fn is_answered(&self) -> bool {
         self.session.opened() > 0
@@ -157,7 +262,7 @@ impl Talk {
         }
         self.based = true;
         self.taken.clear();
-        Some(Versioned::new(TALK, self.inbox.chain().to_bytes().into()))
+        Some(Versioned::new(BASE, self.inbox.chain().to_bytes().into()))
     }
 
     pub(super) fn to_versioned(&self) -> Versioned {
@@ -177,17 +282,7 @@ impl Talk {
         to.option(self.seed.as_ref(), |to, seed| to.raw(seed.as_slice()));
         to.option(self.sender.as_ref(), |to, sender| to.bytes(&sender.to_bytes()));
         write_list(&mut to, self.outs.iter(), write_out);
-        to.u32(self.receiver.highest());
-        write_list(&mut to, runs(self.receiver.opened()).into_iter(), |to, (first, last)| {
-            to.u32(first);
-            to.u32(last);
-        });
-        let windows: Vec<_> = self.receiver.windows().collect();
-        write_list(&mut to, windows.iter(), |to, (lane, window)| {
-            to.u32(*lane);
-            to.i64(self.lanes.get(lane).map_or(0, |id| id.number()));
-            to.bytes(window);
-        });
+        write_receiver(&mut to, self);
         write_list(&mut to, self.queue.iter(), |to, queued| to.u64(queued.position.0));
         to.u32(self.begun.into());
         to.option(self.hello, |to, at| to.u64(at.0));
@@ -219,7 +314,7 @@ impl Talk {
         let own = Direction::from_number(from.u8()?)?;
         let composed = from.bytes()?;
         let (chain, taken) = read_chain(&mut from, base, version)?;
-        let based = version == TALK && base.is_some();
+        let based = version != TALK_WITH_CHAIN && base.is_some();
         let vk = match from.option(Fields::array::<32>)? {
             Some(vk) => Some(VerifyingKey::parse(&vk).ok()?),
             None => None,
@@ -235,7 +330,7 @@ impl Talk {
             None => None,
         };
         let outs = read_list(&mut from, read_out)?;
-        let (receiver, lanes) = read_receiver(&mut from, shape, version)?;
+        let (receiver, windows) = read_receiver(&mut from, shape, version)?;
         let queue = read_list(&mut from, Fields::u64)?
             .into_iter()
             .map(|at| Queued { position: Position(at), bodies: None });
@@ -254,6 +349,7 @@ impl Talk {
         let moving = Moving::read(&mut from)?;
         let since = Now::from_millis(from.u64()?);
         from.end()?;
+        let Lanes { receiver, lanes, tallies, altering } = add_lanes(receiver, windows, &moving)?;
         Some(Self {
             id,
             contact,
@@ -270,6 +366,9 @@ impl Talk {
             outs,
             receiver,
             lanes,
+            tallies,
+            altering,
+            partial: Partial::default(),
             queue,
             begun,
             hello,
@@ -284,7 +383,7 @@ impl Talk {
 
     /// Whether a session's row holds a talk.
     pub(super) const fn is_in(version: u32) -> bool {
-        matches!(version, TALK | TALK_WITH_CHAIN)
+        matches!(version, TALK | TALK_WITHOUT_PLACES | TALK_WITH_CHAIN)
     }
 
     /// When something is to be done although nothing happens.
@@ -382,7 +481,7 @@ fn read_chain(
         Some(Taken { number: from.u32()?, hash: from.array()?, previous: from.array()? })
     })?;
     let mut chain = match base {
-        Some(base) if base.version() == TALK => Chain::from_bytes(base.bytes()).ok()?,
+        Some(base) if base.version() == BASE => Chain::from_bytes(base.bytes()).ok()?,
         Some(_) => return None,
         None => Chain::default(),
     };
@@ -390,45 +489,6 @@ fn read_chain(
         chain.take(*number, hash, previous);
     }
     (chain.up_to() == up_to).then_some((chain, taken))
-}
-
-/// Ascending numbers as runs of which each one is there, from the first to the last.
-fn runs(numbers: impl Iterator<Item = u32>) -> Vec<(u32, u32)> {
-    let mut runs: Vec<(u32, u32)> = Vec::new();
-    for number in numbers {
-        match runs.last_mut() {
-            Some((_, last)) if last.checked_add(1) == Some(number) => *last = number,
-            _ => runs.push((number, number)),
-        }
-    }
-    runs
-}
-
-/// The receiving end of the parts, and which connection each lane is.
-fn read_receiver(
-    from: &mut Fields<'_>,
-    shape: Shape,
-    version: u32,
-) -> Option<(Receiver, BTreeMap<LaneId, ConnectionId>)> {
-    let highest = from.u32()?;
-    let opened: Vec<u32> = if version == TALK_WITH_CHAIN {
-        read_list(from, Fields::u32)?
-    } else {
-        let runs = read_list(from, |from| {
-            let (first, last) = (from.u32()?, from.u32()?);
-            (first <= last && last - first <= TAG_WINDOW).then_some(first..=last)
-        })?;
-        runs.into_iter().flatten().collect()
-    };
-    let mut receiver = Receiver::restore(shape, highest, opened).ok()?;
-    let mut lanes = BTreeMap::new();
-    for (lane, connection, window) in read_list(from, |from| {
-        Some((from.u32()?, from.i64()?, Window::from_bytes(from.bytes()?).ok()?))
-    })? {
-        receiver.add(lane, window).ok()?;
-        lanes.insert(lane, ConnectionId::from_number(connection));
-    }
-    Some((receiver, lanes))
 }
 
 pub(super) fn write_list<T>(

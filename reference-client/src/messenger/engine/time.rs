@@ -3,6 +3,7 @@
 use edgewise_spec::time::{Hour, Now};
 
 use super::offer::Offer;
+use super::partial::Partly;
 use super::turn::{Result, State, Turn};
 use crate::store::{InvitationId, SessionId};
 
@@ -49,6 +50,8 @@ impl Turn<'_, '_> {
         for id in talks {
             self.expire(id, hour)?;
         }
+        let partial: Vec<InvitationId> = self.state.offers.keys().copied().collect();
+        partial.into_iter().try_for_each(|id| self.offer_hourly(id))?;
         let over = |offer: &Offer| hour >= offer.bundle.not_after();
         let offers: Vec<InvitationId> =
             self.state.offers.values().filter(|it| over(it)).map(|it| it.id).collect();
@@ -60,7 +63,7 @@ impl Turn<'_, '_> {
         self.forget_places()
     }
 
-    /// SESSION-21, MESSAGE-8
+    /// SESSION-21, MESSAGE-8, SCATTER-24
     fn expire(&mut self, id: SessionId, hour: Hour) -> Result<()> {
         let Some(talk) = self.state.talks.get_mut(&id) else { return Ok(()) };
         let contact = talk.contact;
@@ -73,6 +76,8 @@ impl Turn<'_, '_> {
             self.given_up(id, contact, message)?;
         }
         self.tx.expire_pieces(id, hour)?;
+        // SCATTER-24
+        self.let_over_go(Partly::Talk(id))?;
         if !changed {
             return Ok(());
         }

@@ -46,6 +46,8 @@ pub(crate) struct State {
     /// When connections were last looked at, and since when without a pause.
     pub(super) looked: Option<Now>,
     pub(super) awake: Now,
+    /// Whether nobody is listened to, so that nothing is attached.
+    pub(super) offline: bool,
 }
 
 /// What a connection is for.
@@ -149,6 +151,7 @@ impl Turn<'_, '_> {
                 self.forget(id);
             }
             Some(End::Recipient(_)) => {
+                self.tx.let_all_go(id)?;
                 self.tx.set_owner(id, Owner::Profile)?;
                 self.state.uses.insert(id, Use::Doomed);
                 self.order(id, Order::Delete);

@@ -10,7 +10,7 @@ use edgewise_spec::link::Address;
 
 use super::codec::{Fields, Record, Writer};
 use super::error::{StoreError, StoreMisuse};
-use super::table::{CONNECTION, CONTACT, INVITATION, OUTBOX, PROFILE};
+use super::table::{CONNECTION, CONTACT, HELD, INVITATION, OUTBOX, PROFILE};
 use super::{ConnectionId, ContactId, InvitationId, ProfileId, Reader, Transaction};
 
 /// What a connection is for.
@@ -283,13 +283,14 @@ impl Transaction<'_> {
         self.put(&CONNECTION, &row.columns, &Connection { end, ..connection })
     }
 
-    /// Removes a connection with its parts.
+    /// Removes a connection with its parts, of whichever direction.
     ///
     /// # Errors
     /// [`StoreMisuse::Unknown`].
     pub fn remove_connection(&mut self, id: ConnectionId) -> Result<(), StoreError> {
         self.must_have(&CONNECTION, id.0)?;
         self.remove_all(&OUTBOX, id.0)?;
+        self.remove_all(&HELD, id.0)?;
         self.remove(&CONNECTION, &[id.0]).map(drop)
     }
 }

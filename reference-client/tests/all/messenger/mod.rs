@@ -6,6 +6,7 @@ mod edges;
 mod kill;
 mod moving;
 mod older;
+mod scatter;
 mod standby;
 mod talk;
 

@@ -4,8 +4,10 @@ use std::slice;
 
 use edgewise_client::messenger::{AbandonReason, Accept, Event, InvitationStep, Invite, Said, Say};
 use edgewise_client::store::Delivery;
+use edgewise_spec::frame::Class;
 use edgewise_spec::link::IdentityKey;
 use edgewise_spec::message::Proof;
+use edgewise_spec::scatter::Shape;
 use edgewise_spec::session::Mode;
 
 use super::{Person, two};
@@ -151,7 +153,8 @@ async fn any_server_that_lives_delivers() {
         servers.push(TestServer::start_as(&identity, Config::default()).await);
     }
     let addresses: Vec<_> = servers.iter().map(|server| server.address.clone()).collect();
-    let invite = Invite { redundancy: 3, ..Invite::default() };
+    let shape = Shape::new(Class::Medium, 1, 3).unwrap();
+    let invite = Invite { shape, ..Invite::default() };
     let ((mut ann, bobs), (mut bob, anns)) = two(&addresses, invite).await;
     ann.say(bobs, "by all").await;
     assert_eq!(bob.text().await, "by all");

@@ -3,6 +3,7 @@
 mod daemon;
 mod edges;
 mod far;
+mod scatter;
 mod talk;
 mod wrong;
 
@@ -124,6 +125,22 @@ impl Person {
         ]);
         assert_eq!(made.ok()["profile"]["name"], name);
         person
+    }
+
+    /// Somebody with several servers.
+    pub fn with_servers(name: &str, servers: &[Serving]) -> Self {
+        let person = Self::new(name, &servers[0]);
+        for server in &servers[1..] {
+            person.run(&["servers", "add", &server.address()]).ok();
+        }
+        person
+    }
+
+    /// What a run says to a person, in black and white.
+    pub fn text(&self, arguments: &[&str]) -> String {
+        let mut command = program();
+        let output = command.arg("--data").arg(self.data()).args(arguments).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
     }
 
     pub fn data(&self) -> PathBuf {

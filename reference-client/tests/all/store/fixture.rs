@@ -42,6 +42,16 @@ fn the_store_of_version_1_reads_as_it_was_written_but_for_its_inbox() {
 #[test]
 fn the_store_of_version_2_reads_as_it_was_written() {
     let (home, expected) = copy(2);
+    let store = home.open();
+    assert_eq!(dump(&store), expected);
+    store.check().unwrap();
+    store.close().unwrap();
+    assert_eq!(dump(&home.open()), expected, "once more, without a step");
+}
+
+#[test]
+fn the_store_of_version_3_reads_as_it_was_written() {
+    let (home, expected) = copy(3);
     assert_eq!(dump(&home.open()), expected);
 }
 
@@ -50,13 +60,13 @@ fn the_store_of_version_2_reads_as_it_was_written() {
 #[test]
 #[ignore = "writes a file of the repository"]
 fn write_the_fixture() {
-    let path = fixtures().join("store-v2.db");
-    let key = Unlock::make_key_file(&fixtures().join("store-v2.key")).unwrap();
+    let path = fixtures().join("store-v3.db");
+    let key = Unlock::make_key_file(&fixtures().join("store-v3.key")).unwrap();
     let mut store = Store::create(&path, &key, &OPTIONS).unwrap();
     fill(&mut store);
-    fs::write(fixtures().join("store-v2.txt"), dump(&store).join("\n")).unwrap();
+    fs::write(fixtures().join("store-v3.txt"), dump(&store).join("\n")).unwrap();
     store.close().unwrap();
     for ending in ["-lock", "-mark"] {
-        fs::remove_file(fixtures().join(format!("store-v2.db{ending}"))).unwrap();
+        fs::remove_file(fixtures().join(format!("store-v3.db{ending}"))).unwrap();
     }
 }

@@ -2,6 +2,7 @@
 
 mod damage;
 mod fixture;
+mod held;
 mod history;
 mod kill;
 mod lock;
@@ -19,8 +20,8 @@ use std::path::PathBuf;
 use bytes::Bytes;
 use edgewise_client::store::{
     Cell, Connection, ConnectionId, Contact, ContactId, Delivery, Direction, End, Exported, Given,
-    Invitation, InvitationId, Message, Options, Owner, Piece, Profile, ProfileId, Receiving, Says,
-    SecretText, Sending, Server, SessionId, Store, Stretch, Unlock, Verified, Versioned,
+    Held, Invitation, InvitationId, Message, Options, Owner, Piece, Profile, ProfileId, Receiving,
+    Says, SecretText, Sending, Server, SessionId, Store, Stretch, Unlock, Verified, Versioned,
 };
 use edgewise_client::{Class, Key, KeyRing, Lifetime, RecipientState, SenderState, Terms};
 use edgewise_proto::v1::Role;
@@ -201,6 +202,11 @@ pub fn part(number: u8) -> Bytes {
     vec![number; 3_920].into()
 }
 
+/// A part of cell `s` whose first part came at second 40.
+pub fn held(s: u32, part: &str) -> Held {
+    Held { s, since: Now::from_seconds(40), part: versioned(part.as_bytes()) }
+}
+
 fn hear(store: &mut Store, filled: &Filled) {
     let revision = store.read().session(filled.session).unwrap().unwrap().revision;
     let message = Message { direction: Direction::Received, ..said(100, "answer-canary") };
@@ -215,6 +221,7 @@ fn hear(store: &mut Store, filled: &Filled) {
     };
     store
         .write(|tx| {
+            tx.hold(filled.recipient, &held(3, "held-canary"))?;
             tx.set_base(filled.session, &versioned(b"base-canary"))?;
             tx.receive(&receiving)
         })
@@ -283,6 +290,7 @@ pub fn dump(store: &Store) -> Vec<String> {
             Exported::Session(_, session) => content(&session.state),
             Exported::Base(_, base) => content(base),
             Exported::Piece(_, _, piece) => content(&piece.content),
+            Exported::Held(_, held) => content(&held.part),
             Exported::Message(_, _, message) => content(&message.content),
             Exported::Setting(_, _, value) => content(value),
             Exported::Server(_, server) => {

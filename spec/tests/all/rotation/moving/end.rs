@@ -69,7 +69,8 @@ struct Disk {
     sender: Vec<u8>,
     highest: u32,
     opened: Vec<u32>,
-    windows: Vec<(LaneId, Vec<u8>)>,
+    /// Connection, its place, its window.
+    windows: Vec<(LaneId, u8, Vec<u8>)>,
     mover: Vec<u8>,
     follower: Vec<u8>,
     plain: Plain,
@@ -150,12 +151,14 @@ impl End {
     }
 
     fn store(&mut self) {
+        let place = |id| self.receiver.place(id).unwrap();
+        let windows = self.receiver.windows().map(|(id, it)| (id, place(id), it.to_vec()));
         self.disk = Some(Disk {
             session: self.session.to_bytes().to_vec(),
             sender: self.sender.to_bytes().to_vec(),
             highest: self.receiver.highest(),
             opened: self.receiver.opened().collect(),
-            windows: self.receiver.windows().map(|(id, window)| (id, window.to_vec())).collect(),
+            windows: windows.collect(),
             mover: self.mover.to_bytes(),
             follower: self.follower.to_bytes().to_vec(),
             plain: self.plain.clone(),
@@ -168,8 +171,8 @@ impl End {
         self.sender = Sender::from_bytes(self.shape, &disk.sender).unwrap();
         let opened = disk.opened.iter().copied();
         self.receiver = Receiver::restore(self.shape, disk.highest, opened).unwrap();
-        for (id, window) in &disk.windows {
-            self.receiver.add(*id, Window::from_bytes(window).unwrap()).unwrap();
+        for (id, place, window) in &disk.windows {
+            self.receiver.add(*id, *place, Window::from_bytes(window).unwrap()).unwrap();
         }
         self.mover = Mover::from_bytes(&disk.mover).unwrap();
         self.follower = Follower::from_bytes(&disk.follower).unwrap();
@@ -378,7 +381,8 @@ impl End {
                 rand_chacha::rand_core::Rng::fill_bytes(&mut self.rng, &mut wire);
                 self.plain.lanes.insert(lane, InLane { wire, over: false });
                 let chain = PartChain::new(&secret(&wire).part_chain(), opened);
-                self.receiver.add(lane, Window::new(chain, self.receiver.highest())).unwrap();
+                let window = Window::new(chain, self.receiver.highest());
+                self.receiver.add(lane, place, window).unwrap();
                 if !matches!(step, MoverStep::Create(_)) {
                     self.go(step);
                 }

@@ -1,15 +1,14 @@
-//! Cases of the chapter scatter.
+//! k = 1: every part carries the whole cell, and any one server delivers it.
 
 use bytes::Bytes;
-use edgewise_proto::conformance::v1::command::Kind;
-use edgewise_proto::conformance::v1::{self as driver, Blame};
+use edgewise_proto::conformance::v1::Blame;
 use edgewise_spec::constants::TAG_WINDOW;
 use edgewise_spec::message::Content;
 use edgewise_spec::session::Purpose;
 
+use super::{acknowledged, blamed, spoilt};
 use crate::case::{Case, driven};
 use crate::ensure;
-use crate::host::Watched;
 use crate::peer::person::{Heard, Terms};
 use crate::scene::{PATIENCE, QUIET, Scene};
 use crate::verdict::{Stop, Verdict};
@@ -28,31 +27,6 @@ pub const CASES: &[Case] = &[
 
 fn two() -> Terms {
     Terms { servers: vec![0, 1], carded: 2, ..Terms::default() }
-}
-
-/// Every part that was given to the client is acknowledged.
-async fn acknowledged(scene: &Scene) -> Verdict {
-    for _ in 0..40 {
-        let mut open = 0;
-        for host in scene.hosts() {
-            let (mut given, mut through) = (std::collections::HashMap::new(), Vec::new());
-            for asked in &host.record().asked {
-                match &asked.what {
-                    Watched::Given { id, sequence } => {
-                        given.insert(*id, *sequence);
-                    }
-                    Watched::Acknowledge { id, through: to } => through.push((*id, *to)),
-                    _ => {}
-                }
-            }
-            open += given.iter().filter(|(id, last)| !through.contains(&(**id, **last))).count();
-        }
-        if open == 0 {
-            return Ok(());
-        }
-        tokio::time::sleep(QUIET / 4).await;
-    }
-    Err(Stop::fail("every part acknowledged in the end (SCATTER-15)", "some are not"))
 }
 
 /// A cell that one server of two delivers is shown; the part that comes later from the other one is
@@ -111,14 +85,6 @@ async fn repeated(scene: &mut Scene) -> Verdict {
     scene.shows(&contact, "once").await?;
     scene.shows_nothing(&contact, "the part was taken before (SCATTER-11)").await?;
     acknowledged(scene).await
-}
-
-fn spoilt(part: &Bytes, at: usize) -> Bytes {
-    let mut bytes = part.to_vec();
-    if let Some(byte) = bytes.get_mut(at) {
-        *byte ^= 1;
-    }
-    bytes.into()
 }
 
 /// A part that a server has altered does not use up its tag: the good one is taken after it.
@@ -287,12 +253,4 @@ async fn window(scene: &mut Scene) -> Verdict {
 /// Parts without a known tag, of all servers of a contact.
 async fn strays(scene: &Scene, contact: &Bytes) -> Result<u32, Stop> {
     Ok(blamed(scene, contact).await?.iter().map(|blame| blame.stray).sum())
-}
-
-async fn blamed(scene: &Scene, contact: &Bytes) -> Result<Vec<Blame>, Stop> {
-    let get = driver::GetBlame { contact: contact.clone() };
-    match scene.tell(Kind::GetBlame(get)).await?.map_err(|refused| refused.stop("Blamed"))? {
-        driver::ok::Kind::Blamed(blamed) => Ok(blamed.servers),
-        other => Err(Stop::fail("Blamed", format!("{other:?}"))),
-    }
 }
