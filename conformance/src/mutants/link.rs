@@ -39,8 +39,6 @@ pub const MUTANTS: &[Mutant] = &[
     kills!("LINK-35", "link/goodbye-of-the-client"),
     kills!("LINK-36", "link/nothing-behind-goodbye"),
     kills!("LINK-37", "link/end-of-the-stream"),
-    kills!("LINK-4", "link/wrong-epoch"),
-    kills!("LINK-5", "link/equivocation"),
     kills!("LINK-41", "link/wrong-epoch"),
     kills!("LINK-52", "link/another-edge"),
 ];
