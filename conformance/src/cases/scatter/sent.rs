@@ -23,7 +23,7 @@ use crate::verdict::{Stop, Verdict};
 
 /// All of them.
 pub const CASES: &[Case] = &[
-    driven!("scatter/parts-sent", [SCATTER_4, SCATTER_8, SCATTER_21], parts_sent, needs Scatter),
+    driven!("scatter/parts-sent", [SCATTER_4, SCATTER_8, SCATTER_20, SCATTER_21], parts_sent, needs Scatter),
     driven!("scatter/fresh-cell-keys", [SCATTER_16], fresh_keys, needs Scatter),
     driven!(
         "scatter/killed-scattering",
