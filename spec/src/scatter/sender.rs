@@ -76,7 +76,9 @@ impl Sender {
     ) -> Result<(Self, Vec<Vec<u8>>), SplitRefused> {
         // SCATTER-16, SCATTER-19: every byte as the generator gives it, zeros too.
         let mut cell_key = Zeroizing::new([0; SHARE_LEN]);
-        rng.fill_bytes(cell_key.as_mut());
+        if !mutant!(SCATTER_16) {
+            rng.fill_bytes(cell_key.as_mut());
+        }
         let mut coefficients = Zeroizing::new(vec![[0; SHARE_LEN]; self.coefficients()]);
         coefficients.iter_mut().for_each(|coefficient| rng.fill_bytes(coefficient));
         self.split_under(s, cell, &cell_key, &coefficients)
@@ -108,7 +110,10 @@ impl Sender {
             return Err(SplitRefused::Coefficients { expected, got });
         }
         let fragments = fragments(self.shape, &seal_cell(cell_key, cell));
-        let shares = shares(self.shape, cell_key, coefficients);
+        let mut shares = shares(self.shape, cell_key, coefficients);
+        if mutant!(SCATTER_20, "neighbour") {
+            shares.rotate_left(1);
+        }
         let mut next = self.clone();
         let mut parts = Vec::with_capacity(next.chains.len());
         // SCATTER-20: the place's own fragment and share, and no others.

@@ -88,7 +88,7 @@ async fn asked(person: &mut Person) -> Result<Asked, Stop> {
 }
 
 /// The connections that the client has deleted at a server.
-fn deleted(scene: &Scene, server: usize) -> Result<Vec<Id>, Stop> {
+pub(in crate::cases) fn deleted(scene: &Scene, server: usize) -> Result<Vec<Id>, Stop> {
     let record = scene.host(server)?.record();
     let ids = record.asked.iter().filter_map(|asked| match &asked.what {
         Watched::Delete { id } => Some(*id),
@@ -98,7 +98,7 @@ fn deleted(scene: &Scene, server: usize) -> Result<Vec<Id>, Stop> {
 }
 
 /// The first connection that the client has made at a server.
-fn made(scene: &Scene, server: usize) -> Result<Id, Stop> {
+pub(in crate::cases) fn made(scene: &Scene, server: usize) -> Result<Id, Stop> {
     let record = scene.host(server)?.record();
     let mut ids = record.asked.iter().filter_map(|asked| match &asked.what {
         Watched::Create { id, .. } if asked.refused.is_none() => Some(*id),
@@ -107,7 +107,7 @@ fn made(scene: &Scene, server: usize) -> Result<Id, Stop> {
     ids.next().ok_or_else(|| Stop::fail("a connection made", "none"))
 }
 
-async fn until_deleted(scene: &Scene, server: usize, id: Id) -> Verdict {
+pub(in crate::cases) async fn until_deleted(scene: &Scene, server: usize, id: Id) -> Verdict {
     for _ in 0..60 {
         if deleted(scene, server)?.contains(&id) {
             return Ok(());

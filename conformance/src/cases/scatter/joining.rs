@@ -1,12 +1,10 @@
 //! What a client makes of the parts of a cell: any k are the cell, fewer are nothing, more are late.
 
-use std::time::Instant;
-
 use super::{acknowledged, four_of_seven, met, talk};
 use crate::case::{Case, driven};
 use crate::ensure;
 use crate::peer::person::Cell;
-use crate::scene::{PATIENCE, QUIET, Scene, text_of};
+use crate::scene::{Scene, text_of};
 use crate::verdict::{Stop, Verdict};
 
 /// All of them.
@@ -126,19 +124,7 @@ async fn silent(scene: &mut Scene) -> Verdict {
         }
     }
     scene.shows_nothing(&contact, "what comes later was shown before (SCATTER-12)").await?;
-    acknowledged(scene).await?;
-    // What the client has for a server waits until it is there again.
-    let end = Instant::now() + PATIENCE;
-    let mut counts = Vec::new();
-    while Instant::now() < end {
-        counts = scene.hosts().iter().map(|host| host.record().cells()).collect();
-        if counts.iter().all(|count| counts.first() == Some(count)) {
-            return Ok(());
-        }
-        tokio::time::sleep(QUIET / 4).await;
-    }
-    let expected = "a part of each cell at each server, whenever that is there";
-    Err(Stop::fail(expected, format!("parts of so many cells: {counts:?}")))
+    acknowledged(scene).await
 }
 
 /// Three cells at once, the last one whole first: each is shown once.

@@ -38,7 +38,7 @@ async fn met(scene: &mut Scene, terms: &Terms, accepted: bool) -> Result<(Person
 async fn talk(scene: &mut Scene, person: &mut Person, contact: &Bytes) -> Verdict {
     let (there, back) = (scene.canary(), scene.canary());
     person.say_text(&there).await?;
-    scene.shows(contact, &there).await?;
+    scene.shown_text(contact, &there).await?;
     scene.client_texts(contact, &back).await?;
     person.text(&back).await
 }

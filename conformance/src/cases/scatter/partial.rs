@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
+use edgewise_proto::conformance::v1::event::Kind as Event;
 use edgewise_spec::connection::{Id, Op};
 use edgewise_spec::constants::PARTIAL_DAYS;
 
@@ -11,13 +12,19 @@ use super::{acknowledged, four_of_seven, talk};
 use crate::case::{Case, driven};
 use crate::ensure;
 use crate::host::{Host, Watched};
-use crate::peer::person::{Cell, Person};
-use crate::scene::Scene;
+use crate::peer::person::{Cell, Claimed, Person};
+use crate::scene::{PATIENCE, Scene};
 use crate::verdict::{Stop, Verdict};
 
 /// All of them.
 pub const CASES: &[Case] = &[
     driven!("scatter/killed-partial", [SCATTER_15, SCATTER_21], killed, needs Scatter Folder),
+    driven!(
+        "scatter/killed-partial-hello",
+        [SCATTER_15, SCATTER_21, SESSION_35],
+        hello,
+        needs Scatter Folder
+    ),
     driven!(
         "scatter/killed-acknowledging",
         [SCATTER_15, SESSION_25],
@@ -81,6 +88,34 @@ async fn killed(scene: &mut Scene) -> Verdict {
     talk(scene, &mut person, &contact).await
 }
 
+/// Killed with k − 1 parts of the hello, before there is a session to open it: with one more there is
+/// a contact, and the hello is answered.
+async fn hello(scene: &mut Scene) -> Verdict {
+    let (_, card) = scene.client_invites(&four_of_seven()).await?;
+    let seed = scene.seed32();
+    let claimed = Claimed::claim(scene.around(), seed, &card).await?;
+    let (mut person, hello) = claimed.begin().await?;
+    let composed = person.compose(&hello)?;
+    let cells = person.seal_all(&composed.bodies)?;
+    for cell in &cells {
+        person.hand_in_at(cell, &[6, 4, 2]).await?;
+    }
+    let none = "no contact: k - 1 parts of a cell are none (SCATTER-21)";
+    scene.no_event(none, |event| matches!(event, Event::ContactReady(_))).await?;
+    acknowledged(scene).await?;
+    scene.crash().await?;
+    for cell in &cells {
+        person.hand_in_at(cell, &[3]).await?;
+    }
+    let contact = scene.ready(None).await?;
+    person.cell("an answer to the hello (SESSION-35)", PATIENCE).await?;
+    for cell in &cells {
+        person.hand_in_at(cell, &[0, 1, 5]).await?;
+    }
+    acknowledged(scene).await?;
+    talk(scene, &mut person, &contact).await
+}
+
 /// Killed when it acknowledges a part, the first or the k-th, before and after the server has heard
 /// it: the text is shown once.
 async fn acknowledging(scene: &mut Scene) -> Verdict {
@@ -110,8 +145,7 @@ async fn kept(scene: &mut Scene) -> Verdict {
     for cell in &cells {
         person.hand_in_at(cell, &[4]).await?;
     }
-    scene.shown_text(&contact, &text).await?;
-    talk(scene, &mut person, &contact).await
+    scene.shown_text(&contact, &text).await.map(drop)
 }
 
 /// PARTIAL_DAYS after the first of them the k − 1 parts are given up: one more makes no cell, and the

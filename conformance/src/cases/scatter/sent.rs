@@ -12,8 +12,9 @@ use edgewise_spec::frame::Class;
 use edgewise_spec::invitation::Descriptor;
 use edgewise_spec::message::{Content, Event};
 
+use super::super::rotation::moving::{deleted, made, until_deleted};
 use super::super::session::store::{cut_at, kill_when};
-use super::{acknowledged, four_of_seven, met, talk};
+use super::{four_of_seven, met, talk};
 use crate::case::{Case, driven};
 use crate::ensure;
 use crate::host::Host;
@@ -23,7 +24,7 @@ use crate::verdict::{Stop, Verdict};
 
 /// All of them.
 pub const CASES: &[Case] = &[
-    driven!("scatter/parts-sent", [SCATTER_4, SCATTER_8, SCATTER_21], parts_sent, needs Scatter),
+    driven!("scatter/parts-sent", [SCATTER_4, SCATTER_8, SCATTER_20, SCATTER_21], parts_sent, needs Scatter),
     driven!("scatter/fresh-cell-keys", [SCATTER_16], fresh_keys, needs Scatter),
     driven!(
         "scatter/killed-scattering",
@@ -150,6 +151,7 @@ async fn asked(person: &mut Person) -> Result<(u32, u8, Descriptor), Stop> {
 async fn moves(scene: &mut Scene) -> Verdict {
     scene.servers(8).await?;
     let (mut person, contact) = scene.meet_inviting(&four_of_seven()).await?;
+    let old = made(scene, 2)?;
     let held = scene.canary();
     let cells = person.prepare(&held)?;
     for cell in &cells {
@@ -166,12 +168,14 @@ async fn moves(scene: &mut Scene) -> Verdict {
         person.hand_in_at(cell, &[1, 2, 3, 4]).await?;
     }
     scene.shown_text(&contact, &text).await?;
+    let early = deleted(scene, 2)?.contains(&old);
+    ensure!(!early, "the old connection there while a part may come over it", "deleted");
     for cell in &cells {
         let part = cell.parts.get(2).cloned().unwrap_or_default();
         person.post(person.left(), part).await?;
     }
     scene.shown_text(&contact, &held).await?;
-    acknowledged(scene).await?;
+    until_deleted(scene, 2, old).await?;
     person.gathers = true;
     talk(scene, &mut person, &contact).await
 }

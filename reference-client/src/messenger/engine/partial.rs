@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use edgewise_spec::constants::{PARTIAL_DAYS, TAG_WINDOW};
+use edgewise_spec::mutant;
 use edgewise_spec::scatter::{Joined, LaneId, OpenedPart, Receiver, Shape, join};
 use edgewise_spec::time::Now;
 
@@ -58,7 +59,9 @@ impl Partial {
     /// those whose other parts nobody could open any more (SCATTER-9).
     fn over(&self, highest: u32, now: Now) -> Vec<u32> {
         let lowest = highest.saturating_sub(TAG_WINDOW);
-        let seconds = u64::from(PARTIAL_DAYS) * 86_400;
+        let days = if mutant!(SCATTER_24, "early") { 1 } else { PARTIAL_DAYS };
+        let days = if mutant!(SCATTER_24) { 10 * PARTIAL_DAYS } else { days };
+        let seconds = u64::from(days) * 86_400;
         let cells = self.0.iter();
         let over =
             cells.filter(|(s, cell)| **s < lowest || now >= cell.since.plus_seconds(seconds));
@@ -161,6 +164,10 @@ impl Turn<'_, '_> {
     ) -> Result<Partial> {
         let mut held = Vec::new();
         for (lane, connection) in lanes {
+            // SCATTER-15
+            if mutant!(SCATTER_15, "held") {
+                continue;
+            }
             held.extend(self.tx.all_held(connection)?.into_iter().map(|it| (it.s, lane, it.since)));
         }
         let mut partial = Partial::default();
@@ -218,7 +225,7 @@ mod tests {
         partial.add(5, 0, at(1));
         partial.add(5, 3, at(1));
         partial.add(6, 0, at(2));
-        assert_eq!(partial.over(0, Now::from_millis(at(8).millis() - 1)), []);
+        assert!(partial.over(0, Now::from_millis(at(8).millis() - 1)).is_empty());
         assert_eq!(partial.over(0, at(8)), [5]);
         assert_eq!(partial.over(0, at(9)), [5, 6]);
         assert_eq!(partial.take(5), [0, 3]);
@@ -230,7 +237,7 @@ mod tests {
         let mut partial = Partial::default();
         partial.add(5, 0, at(1));
         partial.add(6, 0, at(1));
-        assert_eq!(partial.over(5 + TAG_WINDOW, at(1)), []);
+        assert!(partial.over(5 + TAG_WINDOW, at(1)).is_empty());
         assert_eq!(partial.over(6 + TAG_WINDOW, at(1)), [5]);
     }
 

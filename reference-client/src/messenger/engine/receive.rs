@@ -37,6 +37,11 @@ impl Turn<'_, '_> {
             Arrival::Part { s, part } => {
                 self.hold(Partly::Talk(id), connection, (lane, s), &part)?;
                 self.join_held(id, s)?;
+                let talk = self.state.talks.get(&id);
+                let waits = talk.is_some_and(|talk| !talk.partial.lanes(s).is_empty());
+                if waits && mutant!(SCATTER_15, "whole") {
+                    return Ok(());
+                }
             }
             Arrival::Late { s } => {
                 talk.receiver.commit(lane, s);
