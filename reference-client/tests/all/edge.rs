@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use edgewise_client::{Address, Class, Error, Recipient, RecipientEvent, Sender, SenderEvent};
+use edgewise_client::{Address, Class, Error, Recipient, RecipientEvent, Sender};
 use edgewise_spec::link::{Edge as Place, IdentityKey};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
