@@ -21,7 +21,10 @@ use edgewise_spec::link::{
     Limits, Progress, ServerHandshake, VerifiedEpoch,
 };
 use edgewise_spec::message::{BodyRefused, Content, Layout, Proof};
-use edgewise_spec::scatter::{Arrival, PartChain, Receiver, Shape, seal_cell, seal_part};
+use edgewise_spec::scatter::{
+    Arrival, Joined, OpenedPart, PartChain, Receiver, Shape, fragments, join, seal_cell, seal_part,
+    shares,
+};
 use edgewise_spec::session::{Mode, Purpose, Session};
 use edgewise_spec::suite::{Decapsulator, SigningKey, SuiteId};
 use edgewise_spec::time::Now;
@@ -396,5 +399,39 @@ pub fn scatter_part(data: &[u8]) {
         Arrival::Cell { s, cell: opened } => assert!(!changed && s == 1 && opened == cell),
         Arrival::Bad(_) | Arrival::Stray => assert!(changed, "an honest part was refused"),
         other => panic!("{other:?}"),
+    }
+}
+
+/// Parts of a cell of four of six, in the order in which they came: for each its place, two bytes
+/// for a place in it, and what that byte is altered by.
+pub fn scatter_join(data: &[u8]) {
+    let shape = Shape::new(Class::Small, 4, 6).expect("a shape of the table");
+    let (key, cell) = ([3; 32], vec![2; shape.cell_len()]);
+    let fragments = fragments(shape, &seal_cell(&key, &cell));
+    let shares = shares(shape, &key, &[[4; 32], [5; 32], [6; 32]]);
+    let (mut parts, mut truth) = (Vec::new(), [None; 6]);
+    for [place, high, low, bits] in data.as_chunks().0.iter().take(12) {
+        let place = place % 8;
+        let from = usize::from(place) % 6;
+        let mut bytes = [&fragments[from][..], &shares[from][..]].concat();
+        let at = usize::from(u16::from_be_bytes([*high, *low])) % bytes.len();
+        bytes[at] ^= bits;
+        match OpenedPart::from_bytes(shape, place, &bytes) {
+            Ok(part) => {
+                truth[from].get_or_insert(*bits == 0);
+                parts.push(part);
+            }
+            Err(_) => assert!(place > 5),
+        }
+    }
+    let good = truth.iter().filter(|part| **part == Some(true)).count();
+    let there = truth.iter().flatten().count();
+    let lies = (0..6).filter(|place| truth[usize::from(*place)] == Some(false));
+    match join(shape, &parts) {
+        Joined::Short { missing } => assert_eq!(usize::from(missing) + there, 4),
+        Joined::Apart => assert!(there >= 4 && good < 4),
+        Joined::Cell { cell: joined, wrong } => {
+            assert!(good >= 4 && joined == cell && wrong == lies.collect::<Vec<_>>());
+        }
     }
 }

@@ -15,7 +15,7 @@ use crate::vector::pattern;
 /// A target's name, and what it does with its bytes.
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 17] = [
+const TARGETS: [Target; 18] = [
     ("frame_read", judge::frame_read),
     ("address", judge::address),
     ("description", judge::description),
@@ -33,6 +33,7 @@ const TARGETS: [Target; 17] = [
     ("message_content", judge::message_content),
     ("message_proof", judge::message_proof),
     ("scatter_part", judge::scatter_part),
+    ("scatter_join", judge::scatter_join),
 ];
 
 fn root() -> PathBuf {
@@ -100,6 +101,7 @@ fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
         }),
         "message_proof" => from("message", "proof", &|input| bytes(&input["proof"])),
         "scatter_part" => parts(),
+        "scatter_join" => joins(),
         other => panic!("{other}"),
     }
 }
@@ -123,6 +125,19 @@ fn parts() -> Vec<(String, Vec<u8>)> {
         seeds.push((name.to_owned(), at(0, place)));
     }
     seeds
+}
+
+/// Parts that join and such that do not: place, place in it, what is altered.
+fn joins() -> Vec<(String, Vec<u8>)> {
+    let seeds: [(&str, &[[u8; 4]]); 6] = [
+        ("honest", &[[0, 0, 0, 0], [5, 0, 0, 0], [2, 0, 0, 0], [4, 0, 0, 0]]),
+        ("few", &[[0, 0, 0, 0], [1, 0, 0, 0], [2, 0, 0, 0]]),
+        ("twice", &[[0, 0, 0, 0], [1, 0, 0, 0], [2, 0, 0, 0], [2, 0, 0, 0]]),
+        ("apart", &[[0, 0, 0, 0], [1, 3, 16, 1], [2, 0, 0, 0], [4, 0, 0, 0]]),
+        ("wrong", &[[0, 0, 0, 0], [1, 0, 9, 1], [2, 0, 0, 0], [4, 0, 0, 0], [3, 0, 0, 0]]),
+        ("no-place", &[[7, 0, 0, 0], [1, 0, 0, 0], [6, 0, 0, 0], [4, 0, 0, 0], [3, 0, 0, 0]]),
+    ];
+    seeds.map(|(name, parts)| (name.to_owned(), parts.concat())).into()
 }
 
 fn create_bodies() -> Vec<(String, Vec<u8>)> {

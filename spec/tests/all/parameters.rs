@@ -112,6 +112,7 @@ fn values_of_duplex() -> Vec<(&'static str, String)> {
         SHARE_LEN,
         FRAGMENT_OVERHEAD,
         TAG_WINDOW,
+        PARTIAL_DAYS,
         HEADER_TEXT_LEN,
         UNACKED_MAX,
         ANSWER_CELLS,

@@ -1,6 +1,9 @@
-//! Who may know what of what is said: one conversation over two servers, and the row of each party.
+//! Who may know what of what is said: one conversation over several servers, and the row of each
+//! party.
 
-use std::collections::BTreeSet;
+mod scattered;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use edgewise_proto::v1;
@@ -12,7 +15,9 @@ use edgewise_spec::message::{
     Chain, Composer, Content, Direction, Event, Hello, Inbox, Layout, Profile, Proof,
     ProvenMessage, Receipt, Seen,
 };
-use edgewise_spec::scatter::{Arrival, PartChain, Receiver, Sender, Shape};
+use edgewise_spec::scatter::{
+    Arrival, Joined, OpenedPart, PartChain, Receiver, Sender, Shape, join,
+};
 use edgewise_spec::session::{Mode, Purpose, Session};
 use edgewise_spec::suite::{Decapsulator, SigningKey};
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
@@ -22,7 +27,6 @@ use crate::vector::pattern;
 use crate::world::peer::Pair;
 use crate::world::server::{START, Server};
 
-const SERVERS: usize = 2;
 const TEXT: &str = "the heron stands in the shallow water at six";
 const NAME: &str = "Ada of the seventh lighthouse";
 const ABOUT: &str = "keeps a ledger of the tides and storms";
@@ -31,8 +35,10 @@ fn secret(of: &str, lane: usize) -> ConnectionSecret {
     ConnectionSecret::from_bytes(&pattern(&format!("{of} c {lane}")))
 }
 
-fn chains(of: &str) -> Vec<PartChain> {
-    (0..SERVERS).map(|lane| PartChain::new(&secret(of, lane).part_chain(), 0)).collect()
+fn chains(of: &str, shape: Shape) -> Vec<PartChain> {
+    (0..usize::from(shape.n()))
+        .map(|lane| PartChain::new(&secret(of, lane).part_chain(), 0))
+        .collect()
 }
 
 /// One end, with what it has learned as text and sent as parts.
@@ -40,6 +46,8 @@ struct Person {
     session: Session,
     sender: Sender,
     receiver: Receiver,
+    /// Parts of cells that were not opened, by s.
+    held: BTreeMap<u32, Vec<OpenedPart>>,
     composer: Option<Composer>,
     inbox: Option<Inbox>,
     direction: Direction,
@@ -52,16 +60,17 @@ struct Person {
 impl Person {
     fn new(session: Session, direction: Direction, of: &str) -> Self {
         let (shape, attested) = (session.shape(), session.mode() == Mode::Attested);
-        let way = |direction: Direction| chains(&format!("{of} {}", direction.number()));
+        let way = |direction: Direction| chains(&format!("{of} {}", direction.number()), shape);
         let sender = Sender::new(shape, way(direction)).unwrap();
         let receiver = Receiver::new(shape, way(direction.other())).unwrap();
         let signing = attested.then(|| key(of, direction));
         let (composer, inbox) = (None, None);
-        let (learned, heard, said) = Default::default();
+        let (held, learned, heard, said) = Default::default();
         Self {
             session,
             sender,
             receiver,
+            held,
             composer,
             inbox,
             direction,
@@ -100,11 +109,16 @@ struct Talk {
     /// By server: what it kept of the first message.
     parts: Vec<Vec<u8>>,
     submissions: [u64; 2],
+    /// All that was sent: by whom, which s, the parts.
+    sent: Vec<(usize, u32, Vec<Vec<u8>>)>,
 }
 
 impl Talk {
     fn new(of: &'static str, mode: Mode) -> Self {
-        let shape = Shape::new(Class::Medium, 1, SERVERS as u8).unwrap();
+        Self::over(of, mode, Shape::new(Class::Medium, 1, 2).unwrap())
+    }
+
+    fn over(of: &'static str, mode: Mode, shape: Shape) -> Self {
         let mut rng = ChaCha20Rng::from_seed(pattern(of));
         let decapsulator = Decapsulator::from_seed(&pattern(&format!("{of} ek")));
         let (s, bundle): ([u8; 32], [u8; 64]) = (pattern(&format!("{of} s")), pattern(of));
@@ -115,21 +129,22 @@ impl Talk {
             Person::new(claimer, Direction::FromClaimer, of),
             Person::new(inviter, Direction::FromInviter, of),
         ];
-        let mut servers: Vec<_> = (0..SERVERS).map(|n| Server::new(60 + n as u64)).collect();
+        let mut servers: Vec<_> = (0..shape.n()).map(|n| Server::new(60 + u64::from(n))).collect();
         let mut pairs: [Vec<Pair>; 2] = Default::default();
         for server in &mut servers {
             server.learned = Some(String::new());
             for pairs in &mut pairs {
-                let mut pair = Pair::new(server, START, Class::Medium, 16);
+                let mut pair = Pair::new(server, START, shape.class(), 16);
                 let handle = pair.recipient_handle;
                 pair.recipient.subscribe(server, START, handle, 64).unwrap();
                 pairs.push(pair);
             }
         }
-        Self { of, people, servers, pairs, rng, parts: Vec::new(), submissions: [0; 2] }
+        let (parts, sent) = Default::default();
+        Self { of, people, servers, pairs, rng, parts, submissions: [0; 2], sent }
     }
 
-    /// Says something, hands its parts to both servers, and lets the other end take them.
+    /// Says something, hands its parts to every server, and lets the other end take them.
     fn say(&mut self, who: usize, content: &Content) {
         let person = &mut self.people[who];
         person.ready(self.of);
@@ -148,6 +163,7 @@ impl Talk {
             if self.parts.is_empty() {
                 self.parts.clone_from(&parts);
             }
+            self.sent.push((who, sealed.s, parts.clone()));
             let submission = self.submissions[who];
             self.submissions[who] += 1;
             for (lane, part) in parts.into_iter().enumerate() {
@@ -168,8 +184,21 @@ impl Talk {
 
     fn take(&mut self, who: usize, lane: usize, part: &[u8]) {
         let person = &mut self.people[who];
-        match person.receiver.open(lane as u32, part) {
+        let arrival = match person.receiver.open(lane as u32, part) {
+            Arrival::Part { s, part } => {
+                let held = person.held.entry(s).or_default();
+                held.push(part);
+                match join(person.session.shape(), held) {
+                    Joined::Short { .. } => return person.receiver.hold(lane as u32, s),
+                    Joined::Cell { cell, .. } => Arrival::Cell { s, cell },
+                    Joined::Apart => panic!("{s} is apart"),
+                }
+            }
+            other => other,
+        };
+        match arrival {
             Arrival::Cell { s, cell } => {
+                person.held.remove(&s);
                 let opened = person.session.open(START, s, &cell).unwrap();
                 person.session = opened.session;
                 person.receiver.commit(lane as u32, s);
@@ -241,8 +270,8 @@ impl Talk {
             Canary::new("secret of the bundle's ek", &seed("ek")),
             Canary::new("signing secret", &seed("signs 0")),
             Canary::new("part chain", chain.as_ref()),
-            Canary::new("part on the first server", &self.parts[0][1_000..1_064]),
-            Canary::new("part on the second server", &self.parts[1][1_000..1_064]),
+            Canary::new("part on the first server", &self.parts[0][700..764]),
+            Canary::new("part on the second server", &self.parts[1][700..764]),
         ]
     }
 }

@@ -1,5 +1,9 @@
-//! Cells over several connections, k = 1.
+//! Cells over several connections; here k = 1, and what holds of every k.
 
+mod coding;
+mod joining;
+mod parts;
+mod secrecy;
 mod vectors;
 
 use edgewise_spec::constants::TAG_WINDOW;
@@ -92,7 +96,7 @@ fn a_bad_part_is_blamed_and_its_tag_stays() {
         assert_eq!(arrival, Arrival::Stray);
         receiver.blame(0, &arrival);
     }
-    assert_eq!(receiver.tally(0), Some(Tally { bad: 4, stray: 3 }));
+    assert_eq!(receiver.tally(0), Some(Tally { bad: 4, stray: 3, wrong: 0 }));
     assert_eq!(receiver.tally(1), Some(Tally::default()));
     assert!(matches!(receiver.open(0, &parts[0]), Arrival::Cell { s: 1, .. }));
 }
@@ -158,7 +162,7 @@ fn no_s_is_sealed_twice_and_a_failed_split_changes_nothing() {
     assert_eq!(sender.split(6, &cell(6)[1..], &mut rng).unwrap_err(), short);
     let stored = sender.to_bytes();
     let restored = Sender::from_bytes(shape(2), &stored).unwrap();
-    let again = |sender: &Sender| sender.split_under(6, &cell(6), &[1; 32]).unwrap().1;
+    let again = |sender: &Sender| sender.split_under(6, &cell(6), &[1; 32], &[]).unwrap().1;
     assert_eq!(again(&restored), again(&sender));
     assert_ne!(again(&sender)[0][16..], parts[0][16..]);
     for cut in [0, 1, stored.len() - 1] {
@@ -167,14 +171,18 @@ fn no_s_is_sealed_twice_and_a_failed_split_changes_nothing() {
 }
 
 #[test]
-fn only_one_of_k_is_defined_and_every_connection_is_needed() {
-    let coded = Shape::SEVEN_OF_TEN;
-    let refused = ScatterRefused::Coding { k: 7 };
-    assert_eq!(Sender::new(coded, chains(10)).unwrap_err(), refused);
-    assert_eq!(Receiver::new(coded, chains(10)).unwrap_err(), refused);
+fn every_connection_is_needed_and_of_a_place() {
     let refused = ScatterRefused::Connections { expected: 3, got: 2 };
     assert_eq!(Sender::new(shape(3), chains(2)).unwrap_err(), refused);
     assert_eq!(Receiver::new(shape(3), chains(2)).unwrap_err(), refused);
+    let refused = ScatterRefused::Connections { expected: 10, got: 7 };
+    assert_eq!(Sender::new(Shape::SEVEN_OF_TEN, chains(7)).unwrap_err(), refused);
+    assert_eq!(Receiver::new(Shape::SEVEN_OF_TEN, chains(7)).unwrap_err(), refused);
+    let (_, mut receiver, _) = ends(3);
+    let window = Window::new(PartChain::new(&[8; 32], 0), 0);
+    assert_eq!(receiver.add(9, 3, window), Err(ScatterRefused::Place { place: 3, n: 3 }));
+    assert_eq!((receiver.place(2), receiver.place(9)), (Some(2), None));
+    assert_eq!(Receiver::restore(shape(3), 6, [3, 7]).unwrap_err(), ScatterRefused::State);
 }
 
 #[test]
@@ -188,7 +196,7 @@ fn a_place_moves_to_another_connection() {
         assert_eq!(refused, ScatterRefused::Base { base, last: 700 });
     }
     sender.replace(0, PartChain::new(&[8; 32], 650)).unwrap();
-    receiver.add(7, Window::new(PartChain::new(&[8; 32], 650), 400)).unwrap();
+    receiver.add(7, 0, Window::new(PartChain::new(&[8; 32], 650), 400)).unwrap();
     let new = split(&mut sender, 701, &mut rng);
     assert_eq!(receiver.open(0, &new[0]), Arrival::Stray);
     assert!(matches!(receiver.open(7, &new[0]), Arrival::Cell { s: 701, .. }));
@@ -205,10 +213,10 @@ fn a_place_moves_to_another_connection() {
     assert_eq!(refused, ScatterRefused::Base { base: 0, last: 2_000 });
     assert_eq!(far.replace(1, PartChain::new(&[8; 32], 0)), Err(ScatterRefused::NoConnection(1)));
     for id in 20..39 {
-        receiver.add(id, Window::new(PartChain::new(&[8; 32], 650), 400)).unwrap();
+        receiver.add(id, 0, Window::new(PartChain::new(&[8; 32], 650), 400)).unwrap();
     }
     let one_more = Window::new(PartChain::new(&[8; 32], 650), 400);
-    assert_eq!(receiver.add(39, one_more), Err(ScatterRefused::TooMany(20)));
+    assert_eq!(receiver.add(39, 0, one_more), Err(ScatterRefused::TooMany(20)));
 }
 
 /// A recipient that stores its state and starts again from it.
@@ -217,7 +225,8 @@ fn restart(receiver: &Receiver, n: u8) -> Receiver {
     let mut again = Receiver::restore(shape(n), receiver.highest(), opened).unwrap();
     for (id, window) in receiver.windows() {
         assert_eq!(window.len(), 1 + 32 + 4 + 4 + 129);
-        again.add(id, Window::from_bytes(&window).unwrap()).unwrap();
+        let place = receiver.place(id).unwrap();
+        again.add(id, place, Window::from_bytes(&window).unwrap()).unwrap();
         assert!(Window::from_bytes(&window[1..]).is_err());
     }
     again

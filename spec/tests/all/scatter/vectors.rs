@@ -1,5 +1,7 @@
 //! `conformance/vectors/scatter.json`: made here, checked here.
 
+mod coded;
+
 use edgewise_spec::constants::SPEC_REVISION;
 use edgewise_spec::frame::Class;
 use edgewise_spec::invitation::ConnectionSecret;
@@ -16,6 +18,11 @@ struct Groups {
     chain: Vec<Vector<ChainInput, Step>>,
     split: Vec<Vector<SplitInput, Parts>>,
     open: Vec<Vector<OpenInput, Cell>>,
+    fragment: Vec<Vector<coded::FragmentInput, coded::Fragments>>,
+    share: Vec<Vector<coded::ShareInput, coded::Shares>>,
+    split_coded: Vec<Vector<coded::SplitCodedInput, Parts>>,
+    open_coded: Vec<Vector<coded::OpenCodedInput, coded::OpenedCoded>>,
+    join: Vec<Vector<coded::JoinInput, coded::JoinedCell>>,
 }
 
 #[derive(Serialize, Deserialize, PartialEq, Debug)]
@@ -33,8 +40,6 @@ struct Lengths {
     fragment: usize,
     cell: usize,
     body: usize,
-    /// Whether this revision sends in it.
-    defined: bool,
 }
 
 /// The step of `s` on the chain of a connection.
@@ -99,13 +104,11 @@ fn class(number: u32) -> Class {
 
 fn judge_shape(input: &ShapeInput) -> Result<Lengths, &'static str> {
     let shape = Shape::new(class(input.class), input.k, input.n).map_err(|_| "shape")?;
-    let chains = (0..input.n).map(|place| PartChain::new(&[place; 32], 0)).collect();
     Ok(Lengths {
         part: shape.part_len(),
         fragment: shape.fragment_len(),
         cell: shape.cell_len(),
         body: shape.body_len(),
-        defined: Sender::new(shape, chains).is_ok(),
     })
 }
 
@@ -124,7 +127,7 @@ fn judge_split(input: &SplitInput) -> Result<Parts, &'static str> {
     let shape = Shape::new(class(input.class), 1, n).unwrap();
     let chains = input.secrets.iter().map(|secret| chain(secret, 0)).collect();
     let sender = Sender::new(shape, chains).unwrap();
-    let split = sender.split_under(input.s, &input.cell.0, &input.cell_key.array());
+    let split = sender.split_under(input.s, &input.cell.0, &input.cell_key.array(), &[]);
     let (_, parts) = split.map_err(|_| "length")?;
     Ok(Parts { parts: parts.into_iter().map(Hex).collect() })
 }
@@ -145,10 +148,9 @@ fn judge_open(input: &OpenInput) -> Result<Cell, &'static str> {
 fn shapes() -> Vec<Vector<ShapeInput, Lengths>> {
     let shaped = |name: &str, comment: &str, class, k, n| {
         let input = ShapeInput { class, k, n };
-        let (outcome, legal) = (judge_shape(&input), Shape::new(self::class(class), k, n).is_ok());
-        let clauses: &[&str] = if legal { &["SCATTER-1", "SCATTER-7"] } else { &["SCATTER-1"] };
-        let flags: &[&str] = if legal { &[] } else { &["Shape"] };
-        vector(&format!("shape/{name}"), comment, clauses, flags, input, outcome)
+        let outcome = judge_shape(&input);
+        let flags: &[&str] = if outcome.is_ok() { &[] } else { &["Shape"] };
+        vector(&format!("shape/{name}"), comment, &["SCATTER-1"], flags, input, outcome)
     };
     vec![
         shaped("small-4", "the smallest", 1, 4, 4),
@@ -246,19 +248,32 @@ fn opens() -> Vec<Vector<OpenInput, Cell>> {
 
 fn made() -> VectorFile<Groups> {
     let flags = [
+        ("Apart", "as many parts as it takes, and no k of them join"),
         ("Length", "a length that is not the shape's"),
         ("Peer", "only the peer can have made it"),
         ("Seal", "altered under the seal"),
         ("Shape", "in no row of the table"),
+        ("Short", "fewer parts than it takes"),
         ("Spent", "behind the chain"),
         ("Tag", "no tag of the window"),
+        ("Wrong", "a part that does not belong to its cell"),
     ];
     VectorFile {
         schema: "scatter.schema.json".to_owned(),
         word: "scatter".to_owned(),
         spec_revision: SPEC_REVISION,
         flags: flags.map(|(flag, meaning)| (flag.to_owned(), meaning.to_owned())).into(),
-        groups: Groups { shape: shapes(), chain: steps(), split: splits(), open: opens() },
+        groups: Groups {
+            shape: shapes(),
+            chain: steps(),
+            split: splits(),
+            open: opens(),
+            fragment: coded::fragment_vectors(),
+            share: coded::share_vectors(),
+            split_coded: coded::split_vectors(),
+            open_coded: coded::open_vectors(),
+            join: coded::join_vectors(),
+        },
     }
 }
 
@@ -269,11 +284,17 @@ fn the_file_is_current() {
 
 #[test]
 fn the_vectors_hold() {
-    let Groups { shape, chain, split, open } = load::<Groups>("scatter").groups;
+    let groups = load::<Groups>("scatter").groups;
+    let Groups { shape, chain, split, open, .. } = groups;
     shape.iter().for_each(|vector| vector.check(judge_shape));
     chain.iter().for_each(|vector| vector.check(judge_chain));
     split.iter().for_each(|vector| vector.check(judge_split));
     open.iter().for_each(|vector| vector.check(judge_open));
+    groups.fragment.iter().for_each(|vector| vector.check(coded::judge_fragment));
+    groups.share.iter().for_each(|vector| vector.check(coded::judge_share));
+    groups.split_coded.iter().for_each(|vector| vector.check(coded::judge_split));
+    groups.open_coded.iter().for_each(|vector| vector.check(coded::judge_open));
+    groups.join.iter().for_each(|vector| vector.check(coded::judge_join));
 }
 
 #[test]

@@ -8,7 +8,9 @@ use edgewise_spec::rotation::moving::{
     Answer, Direction, Follower, FollowerEvent, FollowerStep, LaneId, Mover, MoverEvent, MoverStep,
     Offer,
 };
-use edgewise_spec::scatter::{Arrival, PartChain, Receiver, Sender, Shape, Window};
+use edgewise_spec::scatter::{
+    Arrival, Joined, OpenedPart, PartChain, Receiver, Sender, Shape, Window, join,
+};
 use edgewise_spec::session::{Mode, Purpose, SealRefused, Session};
 use edgewise_spec::time::Now;
 use rand_chacha::ChaCha20Rng;
@@ -61,6 +63,8 @@ pub struct Plain {
     pub accepted: Vec<String>,
     /// By s.
     pub heard: BTreeMap<u32, Option<Content>>,
+    /// Parts of cells that were not opened, by s: place and bytes.
+    pub held: BTreeMap<u32, Vec<(u8, Vec<u8>)>>,
 }
 
 /// What the client stored last.
@@ -127,6 +131,7 @@ impl End {
             waiting: VecDeque::new(),
             accepted: Vec::new(),
             heard: BTreeMap::new(),
+            held: BTreeMap::new(),
         };
         let sender = Sender::new(shape, chains(outgoing)).unwrap();
         let receiver = Receiver::new(shape, chains(incoming)).unwrap();
@@ -234,9 +239,32 @@ impl End {
         true
     }
 
+    /// Holds a part: the cell, if it was the last that it takes.
+    fn hold(&mut self, lane: LaneId, s: u32, part: &OpenedPart) -> Option<Arrival> {
+        let held = self.plain.held.entry(s).or_default();
+        held.push((part.place, part.to_bytes().to_vec()));
+        let read =
+            |(place, bytes): &(u8, Vec<u8>)| OpenedPart::from_bytes(self.shape, *place, bytes);
+        match join(self.shape, &held.iter().map(|it| read(it).unwrap()).collect::<Vec<_>>()) {
+            Joined::Short { .. } => self.receiver.hold(lane, s),
+            Joined::Cell { cell, wrong } => {
+                assert!(wrong.is_empty());
+                self.plain.held.remove(&s);
+                return Some(Arrival::Cell { s, cell });
+            }
+            Joined::Apart => panic!("{s} is apart"),
+        }
+        None
+    }
+
     /// Whether the part was stored, so that it may be acknowledged.
     pub fn take(&mut self, lane: LaneId, part: &[u8], crash: Crash) -> bool {
-        match self.receiver.open(lane, part) {
+        let arrival = match self.receiver.open(lane, part) {
+            Arrival::Part { s, part } => self.hold(lane, s, &part),
+            other => Some(other),
+        };
+        let Some(arrival) = arrival else { return self.transact(crash) };
+        match arrival {
             Arrival::Cell { s, cell } => {
                 let opened = self.session.open(self.now, s, &cell).unwrap();
                 self.session = opened.session;

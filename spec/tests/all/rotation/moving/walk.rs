@@ -1,8 +1,10 @@
 //! Random walks: both ends talk and move, servers forget and are away, clients crash wherever
 //! something is stored. In the end everything has arrived, once, in order.
 
+use edgewise_spec::frame::Class;
 use edgewise_spec::message::Content;
 use edgewise_spec::rotation::moving::{FollowerEvent, MoverEvent, MoverStep};
+use edgewise_spec::scatter::Shape;
 use proptest::prelude::*;
 
 use super::end::Crash;
@@ -68,6 +70,7 @@ impl World {
                 "lost, doubled or reordered"
             );
             assert!(from.plain.waiting.is_empty());
+            assert!(to.plain.held.is_empty(), "parts of a cell that was not opened");
             // No move is under way, and nothing is left of one.
             assert_eq!(to.mover.pending(), MoverStep::Nothing);
             assert_eq!(to.mover.lanes().count(), 0, "{:?}", to.mover);
@@ -108,7 +111,11 @@ fn event() -> impl Strategy<Value = Event> {
 }
 
 fn walk(n: u8, seed: u8, death: Option<usize>, events: &[(usize, Event, Crash)]) {
-    let mut world = World::new(n, seed);
+    walk_over(Shape::new(Class::Medium, 1, n).unwrap(), seed, death, events);
+}
+
+fn walk_over(shape: Shape, seed: u8, death: Option<usize>, events: &[(usize, Event, Crash)]) {
+    let mut world = World::over(shape, seed);
     let dead = death.map(|_| pattern("to inviter 0"));
     for (count, (who, event, crash)) in events.iter().enumerate() {
         if let Some(dead) = dead.filter(|_| death.is_some_and(|death| count >= death)) {
@@ -140,6 +147,20 @@ proptest! {
         events in events(),
     ) {
         walk(3, seed, death, &events);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..Default::default() })]
+
+    /// Four of five join, and one server may die for good.
+    #[test]
+    fn one_of_four_of_five_moves_and_nothing_is_lost(
+        seed: u8,
+        death in prop::option::of(0..60_usize),
+        events in events(),
+    ) {
+        walk_over(Shape::new(Class::Small, 4, 5).unwrap(), seed, death, &events);
     }
 }
 

@@ -58,7 +58,12 @@ pub struct World {
 impl World {
     /// Two ends that know one another, over n connections each way.
     pub fn new(n: u8, seed: u8) -> Self {
-        let shape = Shape::new(Class::Medium, 1, n).unwrap();
+        Self::over(Shape::new(Class::Medium, 1, n).unwrap(), seed)
+    }
+
+    /// The same over the connections of any shape.
+    pub fn over(shape: Shape, seed: u8) -> Self {
+        let n = shape.n();
         let (secret, bundle) = (pattern("secret"), b"a bundle");
         let key = Decapsulator::from_seed(&pattern("bundle seed"));
         let mut rng = ChaCha20Rng::from_seed([seed; 32]);
