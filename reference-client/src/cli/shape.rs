@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
+use super::verb::Blocks;
 use crate::messenger::{
     AddressView, BroadcastRole, ConnectionView, ContactView, Flow, InvitationView, Mark,
     MessageView, ProfileView, Reach, RequestView, SafetyView, Said, ServerView, Standing,
@@ -14,7 +15,6 @@ use crate::messenger::{
 use crate::store::{
     ContactId, Delivery, Direction, Given, InvitationId, ProfileId, ServerId, Verified,
 };
-use super::verb::Blocks;
 use edgewise_spec::scatter::Shape;
 use edgewise_spec::session::Mode;
 use edgewise_spec::time::Now;

@@ -60,7 +60,8 @@ impl Partial {
         let lowest = highest.saturating_sub(TAG_WINDOW);
         let seconds = u64::from(PARTIAL_DAYS) * 86_400;
         let cells = self.0.iter();
-        let over = cells.filter(|(s, cell)| **s < lowest || now >= cell.since.plus_seconds(seconds));
+        let over =
+            cells.filter(|(s, cell)| **s < lowest || now >= cell.since.plus_seconds(seconds));
         over.map(|(s, _)| *s).collect()
     }
 }
@@ -109,9 +110,9 @@ impl Turn<'_, '_> {
         if lanes.len() < usize::from(shape.k()) {
             return Ok(None);
         }
-        let places = lanes.iter().filter_map(|lane| {
-            Some((*lane, *to.lanes.get(lane)?, to.receiver.place(*lane)?))
-        });
+        let places = lanes
+            .iter()
+            .filter_map(|lane| Some((*lane, *to.lanes.get(lane)?, to.receiver.place(*lane)?)));
         let places: Vec<_> = places.collect();
         let mut parts = Vec::new();
         for (_, connection, place) in &places {

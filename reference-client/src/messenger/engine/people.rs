@@ -10,8 +10,7 @@ use super::net::Order;
 use super::talk::Talk;
 use super::turn::{Result, Turn, Use};
 use crate::messenger::{
-    BroadcastRole, ContactView, Event, MessengerError, ProfileView, Reach,
-    SafetyView, ServerView,
+    BroadcastRole, ContactView, Event, MessengerError, ProfileView, Reach, SafetyView, ServerView,
 };
 use crate::store::codec::{Fields, Writer};
 use crate::store::{

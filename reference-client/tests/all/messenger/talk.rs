@@ -4,9 +4,9 @@ use std::slice;
 
 use edgewise_client::messenger::{AbandonReason, Accept, Event, InvitationStep, Invite, Said, Say};
 use edgewise_client::store::Delivery;
+use edgewise_spec::frame::Class;
 use edgewise_spec::link::IdentityKey;
 use edgewise_spec::message::Proof;
-use edgewise_spec::frame::Class;
 use edgewise_spec::scatter::Shape;
 use edgewise_spec::session::Mode;
 

@@ -19,9 +19,9 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 use edgewise_client::store::{
-    Cell, Connection, ConnectionId, Contact, ContactId, Delivery, Direction, End, Exported, Given, Held,
-    Invitation, InvitationId, Message, Options, Owner, Piece, Profile, ProfileId, Receiving, Says,
-    SecretText, Sending, Server, SessionId, Store, Stretch, Unlock, Verified, Versioned,
+    Cell, Connection, ConnectionId, Contact, ContactId, Delivery, Direction, End, Exported, Given,
+    Held, Invitation, InvitationId, Message, Options, Owner, Piece, Profile, ProfileId, Receiving,
+    Says, SecretText, Sending, Server, SessionId, Store, Stretch, Unlock, Verified, Versioned,
 };
 use edgewise_client::{Class, Key, KeyRing, Lifetime, RecipientState, SenderState, Terms};
 use edgewise_proto::v1::Role;
