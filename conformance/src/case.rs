@@ -73,15 +73,30 @@ pub enum Profile {
     Core,
     /// Clients: invitation, session, message, and scatter over several servers.
     Duplex,
+    /// Servers that offer links in cadence.
+    Cadence,
 }
 
 impl Profile {
+    /// Every profile.
+    pub const ALL: [Self; 3] = [Self::Core, Self::Duplex, Self::Cadence];
+
+    /// Whether it judges servers; else it judges clients.
+    #[must_use]
+    pub const fn is_for_servers(self) -> bool {
+        match self {
+            Self::Core | Self::Cadence => true,
+            Self::Duplex => false,
+        }
+    }
+
     /// Its name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Core => "core",
             Self::Duplex => "duplex",
+            Self::Cadence => "cadence",
         }
     }
 }
@@ -131,8 +146,9 @@ impl Case {
 
     /// The profile that it belongs to.
     #[must_use]
-    pub const fn profile(&self) -> Profile {
+    pub fn profile(&self) -> Profile {
         match self.run {
+            Run::Server(_) if self.word() == "cadence" => Profile::Cadence,
             Run::Server(_) => Profile::Core,
             Run::Client(_) => Profile::Duplex,
         }

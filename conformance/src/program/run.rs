@@ -29,49 +29,59 @@ const REPRO: &str = "repro";
 pub(super) struct Judged {
     server: Option<Source>,
     client: Option<ClientSource>,
+    profile: Option<String>,
     rerun: String,
 }
 
 impl Judged {
     /// The references inside this program, of the profile that is asked for.
     pub(super) fn embedded(options: &RunOptions) -> Self {
-        let wanted =
-            |profile: Profile| options.profile.as_deref().is_none_or(|name| name == profile.name());
+        let wanted = |servers: bool| wants(options, servers);
         Self {
-            server: wanted(Profile::Core).then_some(Source::Embedded),
-            client: wanted(Profile::Duplex).then_some(ClientSource::Embedded(REFERENCE)),
+            server: wanted(true).then_some(Source::Embedded),
+            client: wanted(false).then_some(ClientSource::Embedded(REFERENCE)),
+            profile: options.profile.clone(),
             rerun: "edgewise-conformance".to_owned(),
         }
     }
 
     pub(super) fn server(options: &ServerOptions) -> Result<Self, Usage> {
-        fits(&options.options, Profile::Core)?;
+        fits(&options.options, true)?;
         let (source, rerun) = source(options)?;
-        Ok(Self { server: Some(source), client: None, rerun })
+        let profile = options.options.profile.clone();
+        Ok(Self { server: Some(source), client: None, profile, rerun })
     }
 
     pub(super) fn client(options: &ClientOptions) -> Result<Self, Usage> {
-        fits(&options.options, Profile::Duplex)?;
+        fits(&options.options, false)?;
         let (source, rerun) = client_source(options);
-        Ok(Self { server: None, client: Some(source), rerun })
+        let profile = options.options.profile.clone();
+        Ok(Self { server: None, client: Some(source), profile, rerun })
     }
 
     fn cases(&self) -> impl Iterator<Item = &'static Case> {
         let (server, client) = (self.server.is_some(), self.client.is_some());
-        cases::all().filter(move |case| match case.profile() {
-            Profile::Core => server,
-            Profile::Duplex => client,
+        cases::all().filter(move |case| {
+            let profile = case.profile();
+            let wanted = self.profile.as_deref().is_none_or(|name| name == profile.name());
+            wanted && if profile.is_for_servers() { server } else { client }
         })
     }
 }
 
-fn fits(options: &RunOptions, profile: Profile) -> Result<(), Usage> {
-    match options.profile.as_deref() {
-        Some(name) if name != profile.name() => {
-            Err(Usage(format!("profile {name} is not judged by this command")))
-        }
-        _ => Ok(()),
+/// Whether a profile is asked for that judges servers, or clients; none asks for all.
+fn wants(options: &RunOptions, servers: bool) -> bool {
+    let Some(name) = options.profile.as_deref() else { return true };
+    let mut profiles = Profile::ALL.into_iter().filter(|one| one.is_for_servers() == servers);
+    profiles.any(|profile| profile.name() == name)
+}
+
+fn fits(options: &RunOptions, servers: bool) -> Result<(), Usage> {
+    if wants(options, servers) {
+        return Ok(());
     }
+    let name = options.profile.as_deref().unwrap_or_default();
+    Err(Usage(format!("profile {name} is not judged by this command")))
 }
 
 /// Runs the selected cases.
@@ -94,10 +104,10 @@ pub(super) async fn replay(file: &Path, own: bool, options: &ServerOptions) -> R
         return Err(fault(&format!("it is about revision {revision} of the specification")));
     }
     let data = Some(Arc::new(failure.data));
-    let judged = match case.profile() {
-        Profile::Core if own => return Err(fault(&"it is about a server")),
-        Profile::Core => Judged::server(options)?,
-        Profile::Duplex => Judged::client(&ClientOptions {
+    let judged = match case.profile().is_for_servers() {
+        true if own => return Err(fault(&"it is about a server")),
+        true => Judged::server(options)?,
+        false => Judged::client(&ClientOptions {
             attach: options.attach.clone(),
             exec: options.exec.clone(),
             own,
@@ -160,7 +170,7 @@ fn plans(
     let settings = Settings { seed, cases: options.cases, replay, repro: PathBuf::from(REPRO) };
     let settings = Arc::new(settings);
     let (servers, clients): (Vec<_>, Vec<_>) =
-        selected.into_iter().partition(|case| case.profile() == Profile::Core);
+        selected.into_iter().partition(|case| case.profile().is_for_servers());
     let server = judged.server.filter(|_| !servers.is_empty()).map(|source| Plan {
         cases: servers,
         source,

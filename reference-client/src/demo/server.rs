@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use edgewise_proto::v1;
+use edgewise_spec::cadence::TickMs;
 use edgewise_spec::connection::{AccessKey, Op};
 use edgewise_spec::error::{GoodbyeCode, LinkEnd};
 use edgewise_spec::frame::Class;
@@ -141,6 +142,7 @@ impl Server {
             suites: config.suites.clone(),
             classes: Class::ALL.into(),
             limits: Limits::default(),
+            ticks: TickMs::all().collect(),
             edges: vec![edge.clone()],
             access_required: access.is_some(),
         };
@@ -153,6 +155,7 @@ impl Server {
             epochs: EpochWindow::new([epoch]),
             suites: config.suites.iter().copied().collect(),
             classes: Class::ALL.into(),
+            ticks: TickMs::all().collect(),
         };
         let access = access.map(Arc::new);
         let limits = Limits::default();

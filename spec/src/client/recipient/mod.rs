@@ -8,7 +8,8 @@ use edgewise_proto::v1::{self, Role, State};
 
 use super::flight::{Flights, Token};
 use super::keys::{Key, KeyRing, Try};
-use super::link::{Answer, ClientLink, Event};
+use super::event::{Answer, Event};
+use super::link::ClientLink;
 use super::requests::Request;
 use super::retry::Retry;
 use super::sender::Stopped;

@@ -7,7 +7,7 @@ use super::{
     Stopped, first,
 };
 use crate::client::keys::Try;
-use crate::client::link::Answer;
+use crate::client::event::Answer;
 use crate::error::Reject;
 use crate::frame::Class;
 use crate::time::Now;

@@ -1,0 +1,4 @@
+//! Cadence: the lock-step of both roles.
+
+mod matrix;
+mod roles;
