@@ -214,8 +214,8 @@ impl Client {
     ) -> Result<Pipeline, Error> {
         let open = open.into();
         match self.handshake(address, open).await {
-            // The epoch that was described has passed, or the server lost the key: ask again, once.
-            // Or what it offers is another now.
+            // The epoch that was described has passed, the server lost the key, or it offers other
+            // ticks now: ask again, once.
             Err(Error::Ended(LinkEnd::Refused(
                 Status::FailedPrecondition | Status::OutOfRange,
             ))) => {
@@ -236,14 +236,8 @@ impl Client {
         let suite = choose(&description, open)?;
         let epoch = epoch_of(&description, address, now)?;
         let rhythm = rhythm(&description, open.cadence)?;
-        let link = ClientLink::open_in_cadence(
-            epoch,
-            suite,
-            open.class,
-            rhythm,
-            now,
-            &mut OsRandom,
-        );
+        let link =
+            ClientLink::open_in_cadence(epoch, suite, open.class, rhythm, now, &mut OsRandom);
         let opening = async {
             let stream = carrier.open().await?;
             let mut pipeline = Pipeline::new(link, stream, self.context.options.clock.clone());

@@ -65,7 +65,7 @@ pub enum Error {
         offered: Vec<SuiteId>,
     },
     /// The server does not offer the tick that was asked for.
-    #[error("the server offers ticks of {} ms, not of {} ms", millis(offered), asked.millis())]
+    #[error("the server offers ticks of {} ms, not of {} ms", millis(.offered), .asked.millis())]
     TickNotOffered {
         /// The tick that was asked for.
         asked: TickMs,

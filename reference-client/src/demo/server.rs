@@ -43,6 +43,8 @@ type Fault = Box<dyn std::error::Error + Send + Sync>;
 pub struct Config {
     /// The suites that it offers.
     pub suites: Vec<SuiteId>,
+    /// The ticks that it offers to links in cadence, ascending.
+    pub ticks: Vec<TickMs>,
     /// What it asks for before connections are made.
     pub password: Option<String>,
     /// TLS around the streams; without it they are cleartext HTTP/2, and sealed all the same.
@@ -56,7 +58,8 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         let suites = vec![SuiteId::Chacha20Poly1305, SuiteId::Aes256Gcm];
-        Self { suites, password: None, tls: None, epoch: None, clock: Clock::default() }
+        let ticks = TickMs::all().collect();
+        Self { suites, ticks, password: None, tls: None, epoch: None, clock: Clock::default() }
     }
 }
 
@@ -142,7 +145,7 @@ impl Server {
             suites: config.suites.clone(),
             classes: Class::ALL.into(),
             limits: Limits::default(),
-            ticks: TickMs::all().collect(),
+            ticks: config.ticks.clone(),
             edges: vec![edge.clone()],
             access_required: access.is_some(),
         };
@@ -155,7 +158,7 @@ impl Server {
             epochs: EpochWindow::new([epoch]),
             suites: config.suites.iter().copied().collect(),
             classes: Class::ALL.into(),
-            ticks: TickMs::all().collect(),
+            ticks: config.ticks.clone(),
         };
         let access = access.map(Arc::new);
         let limits = Limits::default();

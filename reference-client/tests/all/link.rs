@@ -98,7 +98,11 @@ async fn every_class_and_suite_opens() {
 async fn a_suite_that_is_not_offered_is_not_asked_for() {
     let config = Config { suites: vec![SuiteId::Chacha20Poly1305], ..Config::default() };
     let server = TestServer::start(config).await;
-    let open = edgewise_client::Open { class: Class::Small, suite: Some(SuiteId::Aes256Gcm), cadence: None };
+    let open = edgewise_client::Open {
+        class: Class::Small,
+        suite: Some(SuiteId::Aes256Gcm),
+        cadence: None,
+    };
     let refused = client().open(&server.address, open).await;
     assert!(matches!(refused, Err(Error::SuiteNotOffered { .. })), "{refused:?}");
     let link = client().open(&server.address, Class::Small).await.unwrap();

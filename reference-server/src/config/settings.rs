@@ -263,9 +263,8 @@ fn tls(
 fn ticks(millis: Option<Vec<u32>>) -> Result<Vec<TickMs>, ConfigError> {
     let Some(millis) = millis else { return Ok(TickMs::all().collect()) };
     let wanted = || format!("some of {TICK_MS_LIST:?}, ascending, or none");
-    let known = |millis: u32| {
-        TickMs::try_from(millis).map_err(|_| value("ticks", millis, wanted()))
-    };
+    let known =
+        |millis: u32| TickMs::try_from(millis).map_err(|_| value("ticks", millis, wanted()));
     let ticks = millis.iter().copied().map(known).collect::<Result<Vec<_>, _>>()?;
     if !ticks.is_sorted_by(|one, next| one < next) {
         return Err(value("ticks", format!("{millis:?}"), wanted()));

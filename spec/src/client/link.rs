@@ -101,8 +101,7 @@ impl ClientLink {
         rng: &mut dyn CryptoRng,
     ) -> Self {
         let tick = rhythm.map(Rhythm::tick);
-        let (handshake, hello) =
-            ClientHandshake::start_in_cadence(epoch, suite, class, tick, rng);
+        let (handshake, hello) = ClientHandshake::start_in_cadence(epoch, suite, class, tick, rng);
         Self {
             class,
             suite,

@@ -220,8 +220,13 @@ fn chapters_name_only_constants_that_exist() {
     let names: Vec<_> = values().into_iter().map(|(name, _)| name).collect();
     let codes = include_str!("../../../proto/edgewise/v1/error.proto").to_owned()
         + include_str!("../../../proto/edgewise/v1/connection.proto");
-    let statuses =
-        ["INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "OUT_OF_RANGE"];
+    let statuses = [
+        "INVALID_ARGUMENT",
+        "DEADLINE_EXCEEDED",
+        "RESOURCE_EXHAUSTED",
+        "FAILED_PRECONDITION",
+        "OUT_OF_RANGE",
+    ];
     for chapter in [
         "suite",
         "frame",

@@ -5,10 +5,11 @@ pub mod ends;
 pub mod step;
 
 use edgewise_proto::v1::{self, item::Body};
+use edgewise_spec::constants::TICK_MS_LIST;
 
 use crate::case::Case;
 use crate::cases::SOON;
-use crate::peer::{Answer, Class, Link};
+use crate::peer::{Answer, Class, HelloPlan, Link};
 use crate::trial::{Stop, Trial, Verdict};
 
 /// The tables, in the order of the chapter.
@@ -17,14 +18,14 @@ pub const TABLES: &[&[Case]] = &[agree::CASES, step::CASES, ends::CASES];
 /// The longest tick that the server offers, so that a case has no more than its credit.
 async fn longest_tick(t: &Trial) -> Result<u32, Stop> {
     let description = t.described().await?;
-    let longest = description.ticks.iter().copied().max();
+    let longest = TICK_MS_LIST.into_iter().filter(|tick| description.ticks.contains(tick)).max();
     longest.ok_or_else(|| Stop::unsupported("a server whose Description has ticks"))
 }
 
 /// A confirmed link in cadence, whose first block has its answer.
 async fn in_cadence(t: &mut Trial, class: Class) -> Result<Link, Stop> {
     let tick_ms = longest_tick(t).await?;
-    let plan = crate::peer::HelloPlan { tick_ms, ..t.hello(class).await? };
+    let plan = HelloPlan { tick_ms, ..t.hello(class).await? };
     let mut link = t.link_of(&plan).await?;
     link.exactly(1, SOON).await?;
     Ok(link)

@@ -179,7 +179,11 @@ impl Session {
         [stall, self.space_due].into_iter().flatten().fold(life, Now::min)
     }
 
-    pub(in crate::server) fn handle_timeout(&mut self, now: Now, limits: &Limits) -> Result<(), LinkEnd> {
+    pub(in crate::server) fn handle_timeout(
+        &mut self,
+        now: Now,
+        limits: &Limits,
+    ) -> Result<(), LinkEnd> {
         let life = self.opened.plus_seconds(limits.link_life_seconds.into());
         require!(LINK_29, now < life, LinkEnd::Ours(GoodbyeCode::LifeOver));
         let stalled = |at: Now| at.plus_seconds(limits.stall_seconds.into()) <= now;

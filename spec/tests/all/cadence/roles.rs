@@ -33,14 +33,8 @@ impl Pair {
         let rhythm = Rhythm::new(TickMs::try_from(1_000).unwrap(), 0).unwrap();
         let (suite, class) = (SuiteId::Chacha20Poly1305, Class::Small);
         let epoch = server.epoch.clone();
-        let client = ClientLink::open_in_cadence(
-            &epoch,
-            suite,
-            class,
-            Some(rhythm),
-            START,
-            &mut server.rng,
-        );
+        let client =
+            ClientLink::open_in_cadence(&epoch, suite, class, Some(rhythm), START, &mut server.rng);
         let id = server.open(START);
         let mut pair = Self { server, client, id, now: START, events: Vec::new() };
         for _ in 0..class.hello_blocks() {
@@ -175,8 +169,7 @@ fn a_block_unasked_ends_the_link() {
     let epoch = params.epochs.current(NOW).unwrap().record().clone();
     let rhythm = Rhythm::new(TickMs::try_from(1_000).unwrap(), 0).unwrap();
     let (suite, class) = (SuiteId::Chacha20Poly1305, Class::Medium);
-    let mut client =
-        ClientLink::open_in_cadence(&epoch, suite, class, Some(rhythm), NOW, &mut rng);
+    let mut client = ClientLink::open_in_cadence(&epoch, suite, class, Some(rhythm), NOW, &mut rng);
     let mut edge = ServerHandshake::new(NOW, 10);
     let mut events = Vec::new();
     let mut blocks = loop {
