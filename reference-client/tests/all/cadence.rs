@@ -199,7 +199,7 @@ async fn an_hour_that_was_slept_through_is_no_burst() {
 async fn a_goodbye_waits_for_its_point() {
     let clock = Clock::default();
     let server = TestServer::start(Config { clock: clock.clone(), ..Config::default() }).await;
-    let mut link = Watched::open(&server, &clock).await;
+    let link = Watched::open(&server, &clock).await;
     let before = link.watch.bytes().0;
     let closing = tokio::spawn(link.pipeline.close());
     sleep(QUIET).await;
