@@ -62,6 +62,7 @@ fn server() -> (HandshakeParams, VerifiedEpoch, IdentityKey) {
         epochs: EpochWindow::new([epoch]),
         suites: suites().map(|(suite, _)| suite).collect(),
         classes: Class::ALL.into(),
+        ticks: edgewise_spec::cadence::TickMs::all().collect(),
     };
     (params, record, identity)
 }
@@ -108,6 +109,7 @@ fn handshake(criterion: &mut Criterion) {
         suites: vec![suite],
         classes: Class::ALL.to_vec(),
         limits: Limits::default(),
+        ticks: edgewise_spec::cadence::TickMs::all().collect(),
         edges: Vec::new(),
         access_required: false,
     };

@@ -78,11 +78,28 @@ pub enum Profile {
     Duplex,
     /// Clients that speak k > 1: a cell in parts, of which any k join.
     Scatter,
+    /// Servers that offer links in cadence.
+    Cadence,
 }
 
 impl Profile {
     /// All of them, in the order of reports.
-    pub const ALL: [Self; 3] = [Self::Core, Self::Duplex, Self::Scatter];
+    pub const ALL: [Self; 4] = [Self::Core, Self::Duplex, Self::Scatter, Self::Cadence];
+
+    /// Whether it judges servers; else it judges clients.
+    #[must_use]
+    pub const fn is_for_servers(self) -> bool {
+        match self {
+            Self::Core | Self::Cadence => true,
+            Self::Duplex | Self::Scatter => false,
+        }
+    }
+
+    /// Whether it judges clients.
+    #[must_use]
+    pub const fn is_for_clients(self) -> bool {
+        !self.is_for_servers()
+    }
 
     /// Its name.
     #[must_use]
@@ -91,15 +108,7 @@ impl Profile {
             Self::Core => "core",
             Self::Duplex => "duplex",
             Self::Scatter => "scatter",
-        }
-    }
-
-    /// Whether it judges clients.
-    #[must_use]
-    pub const fn is_for_clients(self) -> bool {
-        match self {
-            Self::Core => false,
-            Self::Duplex | Self::Scatter => true,
+            Self::Cadence => "cadence",
         }
     }
 }
@@ -151,6 +160,7 @@ impl Case {
     #[must_use]
     pub fn profile(&self) -> Profile {
         match self.run {
+            Run::Server(_) if self.word() == "cadence" => Profile::Cadence,
             Run::Server(_) => Profile::Core,
             Run::Client(_) if self.needs.contains(&Need::Scatter) => Profile::Scatter,
             Run::Client(_) => Profile::Duplex,

@@ -13,6 +13,7 @@ pub const CHAPTERS: &[(&str, &str)] = &[
     ("session", include_str!("../../spec/session.md")),
     ("message", include_str!("../../spec/message.md")),
     ("scatter", include_str!("../../spec/scatter.md")),
+    ("cadence", include_str!("../../spec/cadence.md")),
     ("error", include_str!("../../spec/error.md")),
 ];
 

@@ -48,6 +48,7 @@ static SERVER: LazyLock<HandshakeParams> = LazyLock::new(|| {
         epochs: EpochWindow::new([epoch]),
         suites: ArrayVec::from([SuiteId::Chacha20Poly1305, SuiteId::Aes256Gcm]),
         classes: Class::ALL.into(),
+        ticks: edgewise_spec::cadence::TickMs::all().collect(),
     }
 });
 

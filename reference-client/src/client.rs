@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use edgewise_spec::cadence::{Rhythm, TickMs};
 use edgewise_spec::client::{ClientLink, Event, RecipientEnd, SenderEnd};
 use edgewise_spec::connection::AccessKey;
 use edgewise_spec::error::{LinkEnd, Status};
@@ -89,11 +90,14 @@ pub struct Open {
     /// The link's suite. `None` is AES-256-GCM where this machine has the hardware and the server
     /// offers it, else the mandatory one.
     pub suite: Option<SuiteId>,
+    /// The tick of the link's cadence: one block each way a tick, whatever is said. `None` sends
+    /// when there is something to send. In cadence a request, and a goodbye, may take ticks.
+    pub cadence: Option<TickMs>,
 }
 
 impl From<Class> for Open {
     fn from(class: Class) -> Self {
-        Self { class, suite: None }
+        Self { class, suite: None, cadence: None }
     }
 }
 
@@ -223,8 +227,9 @@ impl Client {
     ///
     /// # Errors
     /// Those of [`describe`](Self::describe), [`Error::ClassNotOffered`],
-    /// [`Error::SuiteNotOffered`], [`Error::NoEpoch`], and [`Error::Ended`] with the server's
-    /// status if it refuses the hello; of the address, where every place fails.
+    /// [`Error::SuiteNotOffered`], [`Error::TickNotOffered`], [`Error::NoEpoch`], and
+    /// [`Error::Ended`] with the server's status if it refuses the hello; of the address, where
+    /// every place fails.
     pub async fn pipeline(
         &self,
         address: &Address,
@@ -247,8 +252,11 @@ impl Client {
     /// Opens a link at one place and nowhere else.
     pub(crate) async fn pipeline_at(&self, place: &Address, open: Open) -> Result<Pipeline, Error> {
         match self.handshake(place, open).await {
-            // The epoch that was described has passed, or the server lost the key: ask again, once.
-            Err(Error::Ended(LinkEnd::Refused(Status::FailedPrecondition))) => {
+            // The epoch that was described has passed, the server lost the key, or it offers other
+            // ticks now: ask again, once.
+            Err(Error::Ended(LinkEnd::Refused(
+                Status::FailedPrecondition | Status::OutOfRange,
+            ))) => {
                 self.forget(place);
                 self.handshake(place, open).await
             }
@@ -266,7 +274,9 @@ impl Client {
         // Another place may describe itself otherwise.
         let suite = choose(&description, open).inspect_err(|_| self.forget(address))?;
         let epoch = epoch_of(&description, address, now)?;
-        let link = ClientLink::open(epoch, suite, open.class, now, &mut OsRandom);
+        let rhythm = rhythm(&description, open.cadence)?;
+        let link =
+            ClientLink::open_in_cadence(epoch, suite, open.class, rhythm, now, &mut OsRandom);
         let opening = async {
             let stream = carrier.open().await?;
             let mut pipeline = Pipeline::new(link, stream, self.context.options.clock.clone());
@@ -380,6 +390,16 @@ fn choose(description: &Description, open: Open) -> Result<SuiteId, Error> {
         asked: open.suite.unwrap_or(SuiteId::Chacha20Poly1305),
         offered: suites.clone(),
     })
+}
+
+/// When the link's blocks go: each link has a phase of its own.
+fn rhythm(description: &Description, tick: Option<TickMs>) -> Result<Option<Rhythm>, Error> {
+    let Some(tick) = tick else { return Ok(None) };
+    // CADENCE-16
+    if !description.ticks.contains(&tick) {
+        return Err(Error::TickNotOffered { asked: tick, offered: description.ticks.clone() });
+    }
+    Ok(Some(Rhythm::draw(tick, &mut OsRandom)))
 }
 
 fn epoch_of<'a>(

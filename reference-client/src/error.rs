@@ -1,5 +1,6 @@
 //! What can go wrong, with what, and what to do about it.
 
+use edgewise_spec::cadence::TickMs;
 use edgewise_spec::error::{LinkEnd, Misuse, Reject};
 use edgewise_spec::frame::Class;
 use edgewise_spec::link::{DescriptionRefused, Equivocation};
@@ -63,6 +64,14 @@ pub enum Error {
         /// What the Description lists.
         offered: Vec<SuiteId>,
     },
+    /// The server does not offer the tick that was asked for.
+    #[error("the server offers ticks of {} ms, not of {} ms", millis(.offered), .asked.millis())]
+    TickNotOffered {
+        /// The tick that was asked for.
+        asked: TickMs,
+        /// What the Description lists.
+        offered: Vec<TickMs>,
+    },
     /// The server asks for an access password, and the options have none.
     #[error("the server asks for an access password to create connections; set it in the options")]
     PasswordNeeded,
@@ -118,6 +127,11 @@ impl Error {
                 | Self::Carrier(_)
         )
     }
+}
+
+fn millis(ticks: &[TickMs]) -> String {
+    let ticks: Vec<String> = ticks.iter().map(|tick| tick.millis().to_string()).collect();
+    ticks.join(", ")
 }
 
 impl From<Reject> for Error {

@@ -37,6 +37,7 @@ pub use attachment::{Attachment, ConnectionEvent};
 pub use carrier::Io;
 pub use client::{Client, ClientOptions, Isolation, Open};
 pub use clock::Clock;
+pub use edgewise_spec::cadence::TickMs;
 pub use edgewise_spec::client::{
     Answer, ClientLink, CreateAs, Event, Key, KeyRing, Lifetime, RecipientEvent, RecipientState,
     Request, SenderEvent, SenderState, Stopped, Terms,

@@ -12,7 +12,7 @@ use edgewise_spec::time::Now;
 use tokio::time::{Instant, Sleep, sleep};
 
 use crate::carrier::{BlockStream, Fill, Incoming};
-use crate::clock::Clock;
+use crate::clock::{Alarm, Clock};
 use crate::error::Error;
 
 /// How often a link looks at its deadlines, and whether its peer still answers pings.
@@ -54,6 +54,8 @@ pub struct Pipeline {
     timer: Pin<Box<Sleep>>,
     ping: Option<h2::PingPong>,
     ping_unanswered: bool,
+    /// When a link in cadence looks for its next block.
+    point: Alarm,
     clock: Clock,
     over: Option<Error>,
     next_token: u64,
@@ -61,10 +63,19 @@ pub struct Pipeline {
 
 impl Pipeline {
     pub(crate) fn new(link: ClientLink, mut stream: BlockStream, clock: Clock) -> Self {
-        let ping = stream.ping_pong();
-        let timer = Box::pin(sleep(TICK));
-        let next_token = u64::MAX;
-        Self { link, stream, timer, ping, ping_unanswered: false, clock, over: None, next_token }
+        // CADENCE-21: the answers to its blocks tell a link in cadence that its server lives.
+        let ping = stream.ping_pong().filter(|_| !link.is_in_cadence());
+        Self {
+            link,
+            stream,
+            timer: Box::pin(sleep(TICK)),
+            ping,
+            ping_unanswered: false,
+            point: Alarm::new(&clock),
+            clock,
+            over: None,
+            next_token: u64::MAX,
+        }
     }
 
     /// The link: to submit requests and acknowledgements, and to take handles.
@@ -133,9 +144,9 @@ impl Pipeline {
     }
 
     fn try_turn(&mut self, cx: &mut Context<'_>, events: &mut Vec<Event>) -> Result<(), Error> {
-        let now = self.clock.now();
         let before = events.len();
         loop {
+            let now = self.clock.now();
             // What is submitted goes to HTTP/2 first, so that one turn of the connection both
             // writes it and reads what has come.
             let last = self.write(cx, now)?;
@@ -144,7 +155,10 @@ impl Pipeline {
                 return Err(Error::Ended(end));
             }
             let failed = self.read(cx, now, events)? || self.tick(cx, now)?;
-            if !failed {
+            // In cadence a goodbye waits for its point, as everything does.
+            self.point.set(self.link.point_after(now));
+            let due = self.point.poll(cx).is_ready();
+            if !due && (!failed || self.link.is_in_cadence()) {
                 break;
             }
         }
@@ -202,7 +216,7 @@ impl Pipeline {
         while self.timer.as_mut().poll(cx).is_ready() {
             match self.link.handle_timeout(now) {
                 Ok(()) => {}
-                Err(LinkEnd::Ours(_)) => failed = true,
+                Err(LinkEnd::Ours(_)) if self.link.end().is_none() => failed = true,
                 Err(end) => return Err(Error::Ended(end)),
             }
             self.poll_pong(cx)?;
@@ -317,6 +331,7 @@ const fn status_from(code: u8) -> Option<Status> {
         4 => Status::DeadlineExceeded,
         8 => Status::ResourceExhausted,
         9 => Status::FailedPrecondition,
+        11 => Status::OutOfRange,
         12 => Status::Unimplemented,
         14 => Status::Unavailable,
         _ => return None,

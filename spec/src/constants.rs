@@ -171,6 +171,17 @@ pub const ANSWER_SECONDS: u64 = 60;
 /// Most links of one server that have not confirmed.
 pub const HALF_OPEN_MAX: usize = 4_096;
 
+// ---- cadence -----------------------------------------------------------------------------------
+
+/// Closed list for a tick, in milliseconds.
+pub const TICK_MS_LIST: [u32; 7] = [300, 1_000, 3_000, 10_000, 30_000, 60_000, 300_000];
+/// A block that is late by this part of a tick is not sent: its tick is missed.
+pub const TICK_LATE_PART: u64 = 2;
+/// Most blocks of a client in cadence that have no answer yet.
+pub const TICKS_UNANSWERED_MAX: usize = 32;
+/// Blocks that a client in cadence may be ahead of its ticks, because networks bunch blocks up.
+pub const TICKS_AHEAD_MAX: u64 = 64;
+
 // ---- connection --------------------------------------------------------------------------------
 
 /// Length of a sealed bundle, in bytes.
@@ -366,6 +377,8 @@ const _: () = {
     // One answer for each ANSWER_CELLS of what the other end may have sealed.
     assert!(ANSWER_RESERVE * ANSWER_CELLS >= UNACKED_MAX);
     assert!(ANSWER_RESERVE + MOVE_RESERVE < UNACKED_MAX);
+    // What an honest client has under way may come at once, and once more.
+    assert!(TICKS_AHEAD_MAX as usize >= 2 * TICKS_UNANSWERED_MAX);
     // A scatter::Receiver has room for what a direction leaves.
     assert!(MOVE_LANES_MAX <= SERVERS_MAX);
 };

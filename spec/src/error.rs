@@ -148,6 +148,8 @@ pub enum Status {
     ResourceExhausted = 8,
     /// The epoch is not one of the three that are accepted: describe again.
     FailedPrecondition = 9,
+    /// The tick is not one that the server offers.
+    OutOfRange = 11,
     /// The suite is not offered.
     Unimplemented = 12,
     /// The server is going away.
@@ -184,6 +186,14 @@ pub enum Misuse {
     /// A key of the sender is not stored yet.
     #[error("store the sender's key first, then acknowledge")]
     SenderKeyNotStored,
+    /// A phase is not below its tick.
+    #[error("a phase of {phase} ms is not below its tick of {tick} ms")]
+    Phase {
+        /// The phase, in milliseconds.
+        phase: u32,
+        /// The tick, in milliseconds.
+        tick: u32,
+    },
 }
 
 /// A fault of this crate itself. It never carries data of a peer.

@@ -3,6 +3,7 @@
 //! One word, one chapter (`spec/<word>.md`), one module: see ARCHITECTURE.md for the table.
 //! Nothing here has a clock, a socket, a thread, a log or a source of randomness of its own.
 
+pub mod cadence;
 pub mod client;
 pub mod connection;
 pub mod constants;

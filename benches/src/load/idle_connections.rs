@@ -250,7 +250,7 @@ where
 
 async fn medium(address: &Address) -> Result<Pipeline, Failure> {
     let client = Client::new(ClientOptions::default());
-    Ok(client.pipeline(address, Open { class: Class::Medium, suite: None }).await?)
+    Ok(client.pipeline(address, Open::from(Class::Medium)).await?)
 }
 
 /// Makes connections, over a link for every AT_ONCE of them.

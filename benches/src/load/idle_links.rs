@@ -165,7 +165,7 @@ async fn open(client: &Client, address: &Address, count: usize) -> Result<Vec<Li
         let turn = Arc::clone(&turns).acquire_owned().await?;
         let (client, address) = (client.clone(), address.clone());
         tasks.push(tokio::spawn(async move {
-            let link = client.open(&address, Open { class: Class::Medium, suite: None }).await;
+            let link = client.open(&address, Open::from(Class::Medium)).await;
             drop(turn);
             link
         }));

@@ -124,7 +124,7 @@ pub async fn stall(role: StallerRole) -> Result<(), Failure> {
     machine::raise_open_files(role.count as u64 + OTHER_FILES);
     let address: Address = role.address.parse()?;
     let client = Client::new(ClientOptions::default());
-    let open = Open { class: Class::Medium, suite: None };
+    let open = Open::from(Class::Medium);
     let run = connections::run()?;
     let mut link = client.pipeline(&address, open).await?;
     let fingerprint = *link.link().fingerprint();

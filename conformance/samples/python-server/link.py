@@ -134,6 +134,8 @@ def _check_options(options, link_class):
         raise HelloRefused(layer="options-encoding") from None  # LINK-17
     if asked.link_class != link_class or asked.depth != 0:
         raise HelloRefused(layer="options-value")  # LINK-18
+    if asked.tick_ms != 0:
+        raise HelloRefused("OUT_OF_RANGE", "tick")  # CADENCE-2: its Description has no ticks
 
 
 class Blocks:

@@ -26,6 +26,7 @@ const PAGES: &[(&str, &str, &str, &str)] = &[
     ("", "spec/session.md", "session.md", "session"),
     ("", "spec/message.md", "message.md", "message"),
     ("", "spec/scatter.md", "scatter.md", "scatter"),
+    ("", "spec/cadence.md", "cadence.md", "cadence"),
     ("", "spec/error.md", "error.md", "error"),
     ("", "spec/parameters.md", "parameters.md", "parameters"),
     ("Building", "spec/implementing.md", "implementing.md", "Implementing Edgewise"),

@@ -1,6 +1,7 @@
 //! Every case, one table a word, in the order of the chapters.
 
 pub(crate) mod ask;
+pub mod cadence;
 pub mod connection;
 pub mod error;
 pub mod frame;
@@ -24,6 +25,7 @@ const WORDS: &[&[&[Case]]] = &[
     link::TABLES,
     connection::TABLES,
     rotation::TABLES,
+    cadence::TABLES,
     error::TABLES,
     property::TABLES,
     invitation::TABLES,

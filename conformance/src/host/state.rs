@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::{Bytes, BytesMut};
+use edgewise_spec::cadence::TickMs;
 use edgewise_spec::connection::Op;
 use edgewise_spec::constants::{EPOCH_SECONDS, HELLO_SECONDS};
 use edgewise_spec::error::Status;
@@ -98,6 +99,7 @@ impl State {
                 epochs: EpochWindow::default(),
                 suites: [SuiteId::Chacha20Poly1305].into_iter().collect(),
                 classes: Class::ALL.into_iter().collect(),
+                ticks: TickMs::all().collect(),
             },
             limits: Limits::default(),
             access: None,
@@ -191,6 +193,7 @@ impl State {
             suites: vec![SuiteId::Chacha20Poly1305],
             classes: Class::ALL.to_vec(),
             limits: Limits::default(),
+            ticks: TickMs::all().collect(),
             edges: self.edges.clone(),
             access_required: false,
         };

@@ -1,5 +1,6 @@
 //! The faults that the references can be built with, and the case that must see each.
 
+pub mod cadence;
 pub mod connection;
 pub mod error;
 pub mod frame;
@@ -48,6 +49,7 @@ const TABLES: &[&[Mutant]] = &[
     session::MUTANTS,
     message::MUTANTS,
     scatter::MUTANTS,
+    cadence::MUTANTS,
 ];
 
 /// Every mutant, in the order of the chapters.

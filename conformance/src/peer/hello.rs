@@ -30,6 +30,8 @@ pub struct HelloPlan {
     pub link_class: Option<u32>,
     /// The options' depth.
     pub depth: u32,
+    /// The options' tick, in milliseconds; 0 for no cadence.
+    pub tick_ms: u32,
     /// The options before sealing, if not the regular ones.
     pub options: Option<Vec<u8>>,
     /// The ciphertext to the epoch key, if not a regular one.
@@ -49,6 +51,7 @@ impl HelloPlan {
             epoch: None,
             link_class: None,
             depth: 0,
+            tick_ms: 0,
             options: None,
             ct_s: None,
             ek_c: None,
@@ -59,7 +62,8 @@ impl HelloPlan {
     #[must_use]
     pub fn options_text(&self) -> Vec<u8> {
         let link_class = self.link_class.unwrap_or_else(|| self.class.code());
-        let options = HelloOptions { link_class, depth: self.depth }.encode_to_vec();
+        let options = HelloOptions { link_class, depth: self.depth, tick_ms: self.tick_ms };
+        let options = options.encode_to_vec();
         let mut text = u16::try_from(options.len()).unwrap_or(u16::MAX).to_be_bytes().to_vec();
         text.extend(options);
         text.resize(HELLO_OPTIONS_LEN, 0);

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::prove::{SEED, client_plan, is_kill, plan, program};
 use super::{ProveOptions, Usage, jobs, select};
-use crate::case::{Case, Profile};
+use crate::case::Case;
 use crate::cases;
 use crate::driver::{ClientSource, REFERENCE};
 use crate::mutants::Mutant;
@@ -124,7 +124,7 @@ fn millis(begin: Instant) -> u64 {
 
 async fn unsound(cases: Vec<&'static Case>, jobs: usize) -> Vec<String> {
     let (servers, clients): (Vec<_>, Vec<_>) =
-        cases.into_iter().partition(|case| case.profile() == Profile::Core);
+        cases.into_iter().partition(|case| case.profile().is_for_servers());
     let mut ran = runner::run(&plan(servers, Source::Embedded, jobs), &mut ()).await.cases;
     let clients = client_plan(clients, ClientSource::Embedded(REFERENCE), jobs);
     ran.extend(scene::run::run(&clients, &mut ()).await.cases);
@@ -139,12 +139,12 @@ async fn row(
 ) -> Result<Row, Usage> {
     let begin = Instant::now();
     let count = tried.len();
-    let ran = match named.profile() {
-        Profile::Core => {
+    let ran = match named.profile().is_for_servers() {
+        true => {
             let source = program("serve", mutant)?.server();
             runner::run(&plan(tried, source, jobs), &mut ()).await
         }
-        Profile::Duplex | Profile::Scatter => {
+        false => {
             let source = program("drive", mutant)?.client();
             scene::run::run(&client_plan(tried, source, jobs), &mut ()).await
         }

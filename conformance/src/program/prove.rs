@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use super::progress::Bar;
 use super::{ProveOptions, Usage, jobs, proof, select};
-use crate::case::{Case, Place, Profile};
+use crate::case::{Case, Place};
 use crate::cases;
 use crate::driver::{ClientSource, OUTCOME_WITHIN, REFERENCE};
 use crate::mutants::{self, Mutant};
@@ -102,7 +102,7 @@ async fn baseline_fails(
     options: &ProveOptions,
 ) -> Vec<CaseReport> {
     let (servers, clients): (Vec<_>, Vec<_>) =
-        cases.into_iter().partition(|case| case.profile() == Profile::Core);
+        cases.into_iter().partition(|case| case.profile().is_for_servers());
     let servers = plan(servers, Source::Embedded, jobs(options.jobs));
     let mut ran = runner::run(&servers, &mut ()).await.cases;
     let clients = client_plan(clients, ClientSource::Embedded(REFERENCE), jobs(options.jobs));
@@ -149,12 +149,12 @@ fn show(bar: &Bar, one: &Trialled) {
 
 async fn try_one(mutant: &'static Mutant, case: &'static Case) -> Result<Trialled, Usage> {
     let begin = Instant::now();
-    let ran = match case.profile() {
-        Profile::Core => {
+    let ran = match case.profile().is_for_servers() {
+        true => {
             let source = program("serve", mutant)?.server();
             runner::run(&plan(vec![case], source, 1), &mut ()).await
         }
-        Profile::Duplex | Profile::Scatter => {
+        false => {
             let source = program("drive", mutant)?.client();
             scene::run::run(&client_plan(vec![case], source, 1), &mut ()).await
         }

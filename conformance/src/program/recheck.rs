@@ -29,7 +29,7 @@ impl Plans {
         if let Some(plan) = self.server
             && !matches!(plan.source, Source::Embedded)
         {
-            let cases = suspects(reports, false);
+            let cases = suspects(reports, true);
             let plan = Plan { cases, source: Source::Embedded, tries: 1, preflight: false, ..plan };
             if !plan.cases.is_empty() {
                 again.extend(runner::run(&plan, &mut ()).await.cases);
@@ -38,7 +38,7 @@ impl Plans {
         if let Some(plan) = self.client
             && !plan.source.is_reference()
         {
-            let cases = suspects(reports, true);
+            let cases = suspects(reports, false);
             let source = ClientSource::Embedded(REFERENCE);
             let plan = ClientPlan { cases, source, preflight: false, ..plan };
             if !plan.cases.is_empty() {
@@ -50,13 +50,13 @@ impl Plans {
 }
 
 /// What failed, but for what measures time and what could not be reached at all.
-fn suspects(reports: &[CaseReport], clients: bool) -> Vec<&'static Case> {
+fn suspects(reports: &[CaseReport], servers: bool) -> Vec<&'static Case> {
     let failed = reports.iter().filter(|report| {
         report.outcome == Outcome::Fail && report.expected.as_deref() != Some(REACHABLE)
     });
     let cases = failed.filter_map(|report| cases::find(&report.id));
-    let cases = cases.filter(|case| case.profile().is_for_clients() == clients);
-    cases.filter(|case| case.place != Place::Quiet).collect()
+    let judged = |case: &&Case| case.profile().is_for_servers() == servers;
+    cases.filter(judged).filter(|case| case.place != Place::Quiet).collect()
 }
 
 fn mark(reports: &mut [CaseReport], again: &[CaseReport]) {
@@ -110,7 +110,7 @@ mod tests {
     fn what_measures_time_and_what_was_not_reached_is_no_suspect() {
         let suspects_of = |id, expected| {
             let reports = [ended(id, Outcome::Fail, expected)];
-            suspects(&reports, false).len()
+            suspects(&reports, true).len()
         };
         assert_eq!(suspects_of("connection/send", "Done"), 1);
         assert_eq!(suspects_of("connection/send", REACHABLE), 0);

@@ -106,10 +106,10 @@ pub(super) async fn replay(file: &Path, own: bool, options: &ServerOptions) -> R
         return Err(fault(&format!("it is about revision {revision} of the specification")));
     }
     let data = Some(Arc::new(failure.data));
-    let judged = match case.profile() {
-        Profile::Core if own => return Err(fault(&"it is about a server")),
-        Profile::Core => Judged::server(options)?,
-        Profile::Duplex | Profile::Scatter => Judged::client(&ClientOptions {
+    let judged = match case.profile().is_for_servers() {
+        true if own => return Err(fault(&"it is about a server")),
+        true => Judged::server(options)?,
+        false => Judged::client(&ClientOptions {
             attach: options.attach.clone(),
             exec: options.exec.clone(),
             own,
@@ -178,7 +178,7 @@ fn plans(
     let settings = Settings { seed, cases: options.cases, replay, repro: PathBuf::from(REPRO) };
     let settings = Arc::new(settings);
     let (servers, clients): (Vec<_>, Vec<_>) =
-        selected.into_iter().partition(|case| !case.profile().is_for_clients());
+        selected.into_iter().partition(|case| case.profile().is_for_servers());
     let server = judged.server.filter(|_| !servers.is_empty()).map(|source| Plan {
         cases: servers,
         source,

@@ -16,7 +16,8 @@ use std::fmt;
 use edgewise_spec::constants::SPEC_REVISION;
 use serde::{Deserialize, Serialize};
 
-use crate::case::Profile;
+use crate::case::{Case, Profile};
+use crate::cases;
 use crate::clauses::Clause;
 use crate::outcome::{Exit, Outcome};
 use crate::repro::SUITE_VERSION;
@@ -178,7 +179,7 @@ impl CaseReport {
     pub fn plain(id: &str, requirements: Vec<String>, outcome: Outcome) -> Self {
         Self {
             id: id.to_owned(),
-            profile: Profile::Core.name().to_owned(),
+            profile: cases::find(id).map_or(Profile::Core, Case::profile).name().to_owned(),
             outcome,
             scored: true,
             requirements,

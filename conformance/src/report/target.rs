@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::CaseReport;
 use crate::case::{Need, Profile};
+use crate::outcome::Outcome;
 
 /// What was judged.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,15 +36,23 @@ impl TargetReport {
         format!("{} {}", self.implementation, self.version).trim_end().to_owned()
     }
 
-    /// One entry for each profile of the cases that were run. Profile scatter is for what declares it:
-    /// no other is said to be judged by it, where there was something else to judge.
+    /// One entry for each profile of the cases that were run. Profile scatter is for clients that
+    /// declare it, and cadence for servers that offer ticks: no other is said to be judged by them,
+    /// where there was something else to judge.
     #[must_use]
     pub fn by_profile(&self, cases: &[CaseReport]) -> Vec<Self> {
         let has = |profile: &Profile| cases.iter().any(|case| case.profile == profile.name());
         let mut profiles: Vec<_> = Profile::ALL.into_iter().filter(has).collect();
         let speaks = self.capabilities.iter().any(|one| one == Need::Scatter.name());
-        if profiles.len() > 1 && !speaks {
-            profiles.retain(|profile| *profile != Profile::Scatter);
+        let ticks = |case: &CaseReport| {
+            case.profile == Profile::Cadence.name() && case.outcome != Outcome::Unsupported
+        };
+        if profiles.len() > 1 {
+            profiles.retain(|profile| match profile {
+                Profile::Core | Profile::Duplex => true,
+                Profile::Scatter => speaks,
+                Profile::Cadence => cases.iter().any(ticks),
+            });
         }
         let mut entries: Vec<_> = profiles
             .into_iter()
@@ -58,7 +67,20 @@ impl TargetReport {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outcome::Outcome;
+
+    #[test]
+    fn profile_cadence_is_named_where_ticks_are_offered() {
+        let case = |profile: Profile, outcome| CaseReport {
+            profile: profile.name().to_owned(),
+            ..CaseReport::plain("x/y", Vec::new(), outcome)
+        };
+        let named = |outcome| {
+            let cases = [case(Profile::Core, Outcome::Pass), case(Profile::Cadence, outcome)];
+            TargetReport::default().by_profile(&cases).len()
+        };
+        assert_eq!(named(Outcome::Unsupported), 1);
+        assert_eq!((named(Outcome::Pass), named(Outcome::Fail)), (2, 2));
+    }
 
     #[test]
     fn profile_scatter_is_named_where_it_is_declared_or_alone() {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use edgewise_proto::v1;
+use edgewise_spec::cadence::TickMs;
 use edgewise_spec::connection::{AccessKey, Op};
 use edgewise_spec::error::{GoodbyeCode, LinkEnd};
 use edgewise_spec::frame::Class;
@@ -42,6 +43,8 @@ type Fault = Box<dyn std::error::Error + Send + Sync>;
 pub struct Config {
     /// The suites that it offers.
     pub suites: Vec<SuiteId>,
+    /// The ticks that it offers to links in cadence, ascending.
+    pub ticks: Vec<TickMs>,
     /// What it asks for before connections are made.
     pub password: Option<String>,
     /// TLS around the streams; without it they are cleartext HTTP/2, and sealed all the same.
@@ -57,8 +60,9 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         let suites = vec![SuiteId::Chacha20Poly1305, SuiteId::Aes256Gcm];
+        let ticks = TickMs::all().collect();
         let (edges, clock) = (Vec::new(), Clock::default());
-        Self { suites, password: None, tls: None, epoch: None, edges, clock }
+        Self { suites, ticks, password: None, tls: None, epoch: None, edges, clock }
     }
 }
 
@@ -150,6 +154,7 @@ impl Server {
             suites: config.suites.clone(),
             classes: Class::ALL.into(),
             limits: Limits::default(),
+            ticks: config.ticks.clone(),
             edges: if config.edges.is_empty() { vec![edge.clone()] } else { config.edges },
             access_required: access.is_some(),
         };
@@ -162,6 +167,7 @@ impl Server {
             epochs: EpochWindow::new([epoch]),
             suites: config.suites.iter().copied().collect(),
             classes: Class::ALL.into(),
+            ticks: config.ticks.clone(),
         };
         let access = access.map(Arc::new);
         let limits = Limits::default();

@@ -81,7 +81,7 @@ async fn every_class_and_suite_opens() {
     let client = client();
     for class in Class::ALL {
         for suite in [None, Some(SuiteId::Chacha20Poly1305)] {
-            let open = edgewise_client::Open { class, suite };
+            let open = edgewise_client::Open { class, suite, cadence: None };
             let link = client.open(&server.address, open).await.unwrap();
             assert_eq!((link.class(), suite.unwrap_or(link.suite())), (class, link.suite()));
             let refused = link.request(Request::Suspend { handle: 0 }).await;
@@ -98,7 +98,11 @@ async fn every_class_and_suite_opens() {
 async fn a_suite_that_is_not_offered_is_not_asked_for() {
     let config = Config { suites: vec![SuiteId::Chacha20Poly1305], ..Config::default() };
     let server = TestServer::start(config).await;
-    let open = edgewise_client::Open { class: Class::Small, suite: Some(SuiteId::Aes256Gcm) };
+    let open = edgewise_client::Open {
+        class: Class::Small,
+        suite: Some(SuiteId::Aes256Gcm),
+        cadence: None,
+    };
     let refused = client().open(&server.address, open).await;
     assert!(matches!(refused, Err(Error::SuiteNotOffered { .. })), "{refused:?}");
     let link = client().open(&server.address, Class::Small).await.unwrap();

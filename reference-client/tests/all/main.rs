@@ -9,6 +9,7 @@
 )]
 #![allow(missing_docs, reason = "a program of tests")]
 
+mod cadence;
 mod edge;
 mod end;
 mod link;

@@ -3,7 +3,7 @@
 use core::ops::Deref;
 
 use edgewise_client::demo::server::{Config as ServerConfig, Server};
-use edgewise_client::{Clock, SuiteId};
+use edgewise_client::{Clock, SuiteId, TickMs};
 use edgewise_spec::link::{Edge, IdentityKey};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -11,6 +11,8 @@ use rand_chacha::rand_core::SeedableRng;
 /// What a test server is like.
 pub struct Config {
     pub suites: Vec<SuiteId>,
+    /// The ticks that it offers.
+    pub ticks: Vec<TickMs>,
     pub password: Option<&'static str>,
     /// Epoch records are of this number.
     pub epoch: u32,
@@ -30,6 +32,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             suites: vec![SuiteId::Chacha20Poly1305, SuiteId::Aes256Gcm],
+            ticks: TickMs::all().collect(),
             password: None,
             epoch: 1,
             seed: 1,
@@ -62,6 +65,7 @@ impl TestServer {
         let epoch = identity.sign_epoch(config.epoch, from, from + config.epoch_seconds, &mut rng);
         let config = ServerConfig {
             suites: config.suites,
+            ticks: config.ticks,
             password: config.password.map(str::to_owned),
             tls: config.tls.then(tls_acceptor),
             epoch: Some(epoch),

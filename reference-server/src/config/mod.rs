@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use edgewise_spec::cadence::TickMs;
 use edgewise_spec::connection::AccessKey;
 use edgewise_spec::constants::{
     EDGES_MAX, EPOCH_SECONDS, HALF_OPEN_MAX, HELLO_SECONDS, IDLE_DAYS, LINK_LIFE_SECONDS_LIST,
@@ -45,6 +46,8 @@ pub struct Config {
     pub limits: Limits,
     /// Link classes that are served, ascending.
     pub classes: Vec<Class>,
+    /// Ticks that links in cadence may have, ascending; none for no cadence.
+    pub ticks: Vec<TickMs>,
     /// Further edges of this server, in front of the same core.
     pub further: Vec<Place>,
     /// Where else this identity serves, beside the edges of this server.
@@ -125,6 +128,7 @@ impl Config {
             epochs: Epochs::Identity { key: Arc::new(identity), epoch_seconds: EPOCH_SECONDS },
             limits: Limits::default(),
             classes: Class::ALL.to_vec(),
+            ticks: TickMs::all().collect(),
             further: Vec::new(),
             edges: Vec::new(),
             access: None,

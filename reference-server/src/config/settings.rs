@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 use std::sync::Arc;
 
+use edgewise_spec::cadence::TickMs;
 use edgewise_spec::connection::AccessKey;
-use edgewise_spec::constants::{HALF_OPEN_MAX, HELLO_SECONDS};
+use edgewise_spec::constants::{HALF_OPEN_MAX, HELLO_SECONDS, TICK_MS_LIST};
 use edgewise_spec::frame::Class;
 use edgewise_spec::link::{Edge, Limits};
 use serde::Deserialize;
@@ -122,6 +123,7 @@ struct File {
     #[serde(default)]
     edges: Vec<String>,
     classes: Option<Vec<String>>,
+    ticks: Option<Vec<u32>>,
     access_key: Option<String>,
     admin_socket: Option<PathBuf>,
     shutdown_seconds: Option<u64>,
@@ -182,6 +184,7 @@ impl File {
             epochs: Epochs::File(folder.join(self.epochs)),
             limits: self.limits.imposed(),
             classes: classes(self.classes.as_deref())?,
+            ticks: ticks(self.ticks)?,
             edges: edges.collect::<Result<_, _>>()?,
             access: access.transpose()?,
             links_max: self.limits.links_max.unwrap_or(LINKS_MAX),
@@ -257,6 +260,18 @@ fn tls(
     }
 }
 
+fn ticks(millis: Option<Vec<u32>>) -> Result<Vec<TickMs>, ConfigError> {
+    let Some(millis) = millis else { return Ok(TickMs::all().collect()) };
+    let wanted = || format!("some of {TICK_MS_LIST:?}, ascending, or none");
+    let known =
+        |millis: u32| TickMs::try_from(millis).map_err(|_| value("ticks", millis, wanted()));
+    let ticks = millis.iter().copied().map(known).collect::<Result<Vec<_>, _>>()?;
+    if !ticks.is_sorted_by(|one, next| one < next) {
+        return Err(value("ticks", format!("{millis:?}"), wanted()));
+    }
+    Ok(ticks)
+}
+
 fn classes(names: Option<&[String]>) -> Result<Vec<Class>, ConfigError> {
     let Some(names) = names else { return Ok(Class::ALL.to_vec()) };
     let mut classes = Vec::with_capacity(names.len());
@@ -321,6 +336,8 @@ mod tests {
             ("tls = false", "`tls` cannot be false beside a certificate"),
             ("classes = [\"small\"]", "\"medium\""),
             ("classes = [\"tiny\"]", "\"tiny\""),
+            ("ticks = [500]", "`ticks` cannot be 500: write some of [300, 1000"),
+            ("ticks = [3000, 1000]", "`ticks` cannot be [3000, 1000]"),
             ("edges = [\"nowhere\"]", "\"nowhere\""),
             ("access_key = \"12\"", "edgewise-server access-key"),
             ("shutdown_seconds = 601", "a number from 0 to 600"),

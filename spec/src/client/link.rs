@@ -3,11 +3,13 @@
 use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
-use edgewise_proto::v1::{self, EndReason, State, item::Body};
+use edgewise_proto::v1::{self, item::Body};
 use rand_core::CryptoRng;
 
+use super::event::{Event, Filled};
 use super::handles::Handles;
 use super::requests::{Kind, Request, Requests};
+use crate::cadence::{Beat, Rhythm};
 use crate::constants::{ANSWER_SECONDS, HELLO_SECONDS, LINK_LIFE_SECONDS};
 use crate::error::{GoodbyeCode, LinkEnd, Misuse, Reject, Status};
 use crate::frame::{self, Class, Received, Writer};
@@ -15,62 +17,6 @@ use crate::link::{Blocks, ClientHandshake, VerifiedEpoch};
 use crate::require;
 use crate::suite::SuiteId;
 use crate::time::Now;
-
-/// What an accepted request was answered with.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Answer {
-    /// It took effect, or had done so before.
-    Done,
-    /// Of a Create: the state that the record has now.
-    Created(State),
-    /// Of a Claim: recipient id, bundle and class.
-    Claimed(Box<v1::Claimed>),
-    /// Of an Attach: incarnation, state or next submission.
-    Attached(v1::Attached),
-    /// Of a Subscribe: what the recipient needs to know of the record.
-    Subscribed(v1::Notice),
-}
-
-/// What a server said.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Event {
-    /// The server has proved its identity; the transcript is known.
-    Opened,
-    /// The one answer to the request that was submitted with this token.
-    Answered {
-        /// As handed to [`ClientLink::submit`].
-        token: u64,
-        /// What came of it.
-        result: Result<Answer, Reject>,
-    },
-    /// One part of a subscription, in order.
-    Deliver(v1::Deliver),
-    /// A subscribed record has changed.
-    Notice(v1::Notice),
-    /// A subscription is over; the attachment stays until it is detached.
-    Ended {
-        /// The attachment.
-        handle: u32,
-        /// Why.
-        reason: EndReason,
-    },
-    /// There is room again for a sender that was refused with QUOTA.
-    Space {
-        /// The attachment.
-        handle: u32,
-    },
-}
-
-/// What [`ClientLink::poll_block`] did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Filled {
-    /// There is nothing to send.
-    Nothing,
-    /// One block was appended.
-    Block,
-    /// The last block was appended; the carrier ends after it.
-    Last(LinkEnd),
-}
 
 /// The client's end of one link, without IO: see the [module](super) for how it is driven.
 ///
@@ -104,6 +50,7 @@ enum Phase {
 struct Greeting {
     handshake: Box<ClientHandshake>,
     hello: VecDeque<Bytes>,
+    rhythm: Option<Rhythm>,
     until: Now,
 }
 
@@ -112,9 +59,19 @@ struct Open {
     blocks: Box<Blocks>,
     /// The first block confirms the link and goes out even if it is empty.
     confirmed: bool,
+    /// When blocks go, in cadence.
+    beat: Option<Beat>,
     until: Now,
     /// The code of the goodbye to say, once there is one to say.
     goodbye: Option<GoodbyeCode>,
+}
+
+impl Open {
+    /// Whether, in cadence, a block has been without an answer for too long.
+    fn is_unanswered(&self, now: Now) -> bool {
+        let since = self.beat.as_ref().and_then(Beat::unanswered_since);
+        since.is_some_and(|since| since.plus_seconds(ANSWER_SECONDS) <= now)
+    }
 }
 
 impl ClientLink {
@@ -129,7 +86,22 @@ impl ClientLink {
         now: Now,
         rng: &mut dyn CryptoRng,
     ) -> Self {
-        let (handshake, hello) = ClientHandshake::start(epoch, suite, class, rng);
+        Self::open_in_cadence(epoch, suite, class, None, now, rng)
+    }
+
+    /// As [`open`](Self::open), for a link in cadence where there is a rhythm: once the reply has
+    /// come, [`poll_block`](Self::poll_block) gives one block at once and one at each point, and
+    /// none else. The caller has checked that the server offers the tick (CADENCE-16).
+    pub fn open_in_cadence(
+        epoch: &VerifiedEpoch,
+        suite: SuiteId,
+        class: Class,
+        rhythm: Option<Rhythm>,
+        now: Now,
+        rng: &mut dyn CryptoRng,
+    ) -> Self {
+        let tick = rhythm.map(Rhythm::tick);
+        let (handshake, hello) = ClientHandshake::start_in_cadence(epoch, suite, class, tick, rng);
         Self {
             class,
             suite,
@@ -137,6 +109,7 @@ impl ClientLink {
             phase: Phase::Greeting(Greeting {
                 handshake: Box::new(handshake),
                 hello: hello.into(),
+                rhythm,
                 until: now.plus_seconds(HELLO_SECONDS),
             }),
             requests: Requests::new(),
@@ -251,7 +224,8 @@ impl ClientLink {
     /// Takes one block of the server and appends what it says to `events`.
     ///
     /// # Errors
-    /// Why the link is over. After [`LinkEnd::Ours`] one last block is to be polled; the events of
+    /// Why the link is over. After [`LinkEnd::Ours`] one last block is to be polled, in cadence at
+    /// its point; the events of
     /// a refused block are not appended, those before a goodbye are.
     pub fn handle_block(
         &mut self,
@@ -269,7 +243,8 @@ impl ClientLink {
                 };
                 if let Some(blocks) = reply {
                     let until = now.plus_seconds(LINK_LIFE_SECONDS);
-                    let open = Open { blocks, confirmed: false, until, goodbye: None };
+                    let beat = greeting.rhythm.map(Beat::new);
+                    let open = Open { blocks, confirmed: false, beat, until, goodbye: None };
                     self.phase = Phase::Open(Box::new(open));
                     events.push(Event::Opened);
                 }
@@ -278,6 +253,12 @@ impl ClientLink {
             Phase::Open(open) => {
                 if let Err(end) = open.blocks.opener.open(&mut block) {
                     return self.fail(end);
+                }
+                if let Some(beat) = &mut open.beat {
+                    // CADENCE-18
+                    if beat.answered().is_err() {
+                        return self.fail(LinkEnd::Ours(GoodbyeCode::OutOfStep));
+                    }
                 }
                 block.truncate(self.class.text_len());
                 self.handle_text(block.freeze(), events)
@@ -370,7 +351,12 @@ impl ClientLink {
             Phase::Over(_) => return Filled::Nothing,
         };
         let idle = self.requests.front().is_none() && self.handles.next_due().is_none();
-        if open.confirmed && idle && open.goodbye.is_none() {
+        let due = match &mut open.beat {
+            // CADENCE-13: whatever there is to say, and if there is nothing.
+            Some(beat) => beat.take(now),
+            None => !open.confirmed || !idle || open.goodbye.is_some(),
+        };
+        if !due {
             return Filled::Nothing;
         }
         let start = out.len();
@@ -393,13 +379,38 @@ impl ClientLink {
         }
     }
 
+    /// Whether it is in cadence, or asks for one.
+    #[must_use]
+    pub const fn is_in_cadence(&self) -> bool {
+        match &self.phase {
+            Phase::Greeting(greeting) => greeting.rhythm.is_some(),
+            Phase::Open(open) => open.beat.is_some(),
+            Phase::Over(_) => false,
+        }
+    }
+
+    /// In cadence, when [`poll_block`](Self::poll_block) is next to be called: the first point
+    /// after `now`.
+    #[must_use]
+    pub fn point_after(&self, now: Now) -> Option<Now> {
+        match &self.phase {
+            Phase::Open(open) => open.beat.as_ref().map(|beat| beat.point_after(now)),
+            Phase::Greeting(_) | Phase::Over(_) => None,
+        }
+    }
+
     /// When [`handle_timeout`](Self::handle_timeout) has something to do.
     #[must_use]
     pub fn deadline(&self) -> Option<Now> {
         match &self.phase {
             Phase::Greeting(greeting) => Some(greeting.until),
             Phase::Open(open) => {
-                let answer = self.requests.oldest().map(|since| since.plus_seconds(ANSWER_SECONDS));
+                // CADENCE-19: in cadence each block has an answer, and a request waits for ticks.
+                let oldest = match &open.beat {
+                    Some(beat) => beat.unanswered_since(),
+                    None => self.requests.oldest(),
+                };
+                let answer = oldest.map(|since| since.plus_seconds(ANSWER_SECONDS));
                 Some(answer.map_or(open.until, |answer| answer.min(open.until)))
             }
             Phase::Over(_) => None,
@@ -409,7 +420,8 @@ impl ClientLink {
     /// Ends a link whose handshake, whose answers or whose life have taken too long.
     ///
     /// # Errors
-    /// Why the link is over; after [`LinkEnd::Ours`] one last block is to be polled.
+    /// Why the link is over; after [`LinkEnd::Ours`] one last block is to be polled, unless
+    /// [`end`](Self::end) says that it is over already.
     pub fn handle_timeout(&mut self, now: Now) -> Result<(), LinkEnd> {
         self.now = now;
         if self.deadline().is_none_or(|deadline| now < deadline) {
@@ -417,6 +429,10 @@ impl ClientLink {
         }
         match &self.phase {
             Phase::Greeting(_) => self.over(LinkEnd::Refused(Status::DeadlineExceeded)),
+            // CADENCE-19: nothing is said to a server that answers nothing.
+            Phase::Open(open) if open.is_unanswered(now) => {
+                self.over(LinkEnd::Ours(GoodbyeCode::Stalled))
+            }
             Phase::Open(open) if now >= open.until => {
                 self.fail(LinkEnd::Ours(GoodbyeCode::LifeOver))
             }

@@ -11,6 +11,7 @@
 //! RecipientEnd┘ ◄───── events      poll_block └─► block
 //! ```
 
+mod event;
 mod flight;
 mod handles;
 mod keys;
@@ -21,9 +22,10 @@ mod retry;
 mod sender;
 mod signed;
 
+pub use event::{Answer, Event, Filled};
 pub use flight::Token;
 pub use keys::{Key, KeyRing, Lifetime};
-pub use link::{Answer, ClientLink, Event, Filled};
+pub use link::ClientLink;
 pub use recipient::{RecipientEnd, RecipientEvent, RecipientState};
 pub use requests::Request;
 pub use sender::{Kept, Outbox, SenderEnd, SenderEvent, SenderState, Stopped};

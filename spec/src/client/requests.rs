@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use edgewise_proto::v1::{self, item::Body, result::Outcome};
 use prost::Message;
 
-use super::link::Answer;
+use super::event::Answer;
 use crate::constants::{ITEM_PREFIX, REQUESTS_MAX};
 use crate::error::{Misuse, Reject};
 use crate::time::Now;

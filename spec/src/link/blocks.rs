@@ -3,6 +3,7 @@
 use core::fmt;
 
 use super::schedule::{Key, nonce, ratchet};
+use crate::cadence::TickMs;
 use crate::constants::{HASH_LEN, LINK_TAG, RATCHET_FRAMES, TAG_LEN};
 use crate::error::{GoodbyeCode, LinkEnd, Misuse};
 use crate::frame::Class;
@@ -20,6 +21,8 @@ pub struct Blocks {
     pub class: Class,
     /// The link's suite.
     pub suite: SuiteId,
+    /// The tick of the link's cadence, if it has one.
+    pub tick: Option<TickMs>,
     /// The final transcript, covered by the signatures of this link's requests.
     pub transcript: [u8; HASH_LEN],
 }

@@ -10,6 +10,7 @@ use super::blocks::{BlockOpener, BlockSealer, Blocks};
 use super::describe::write_padded;
 use super::epoch::{VerifiedEpoch, fingerprint};
 use super::schedule::{hello_key, master, nonce, th0, th1, transcript};
+use crate::cadence::TickMs;
 use crate::constants::{
     CONFIRMATION_LEN, HASH_LEN, HELLO_LEN, HELLO_OPTIONS_LEN, HELLO_PREFIX_LEN, REPLY_LEN, TAG_LEN,
 };
@@ -51,6 +52,7 @@ enum State {
 struct Reply {
     suite: SuiteId,
     class: Class,
+    tick: Option<TickMs>,
     ss_s: SharedSecret,
     decapsulator: Decapsulator,
     th1: [u8; HASH_LEN],
@@ -67,6 +69,19 @@ impl ClientHandshake {
         class: Class,
         rng: &mut dyn CryptoRng,
     ) -> (Self, Vec<Bytes>) {
+        Self::start_in_cadence(epoch, suite, class, None, rng)
+    }
+
+    /// As [`start`](Self::start), for a link in cadence where there is a tick. The caller has
+    /// checked that the server offers it (CADENCE-16).
+    #[must_use]
+    pub fn start_in_cadence(
+        epoch: &VerifiedEpoch,
+        suite: SuiteId,
+        class: Class,
+        tick: Option<TickMs>,
+        rng: &mut dyn CryptoRng,
+    ) -> (Self, Vec<Bytes>) {
         let decapsulator = Decapsulator::generate(rng);
         let ek_c = decapsulator.encapsulator();
         let (ct_s, ss_s) = epoch.ek().encapsulate(rng);
@@ -78,7 +93,7 @@ impl ClientHandshake {
         }
         let th0 = th0(suite, &fingerprint(&epoch.identity_vk()), epoch.bytes());
         let key = hello_key(suite, &ss_s, &th0, &prefix);
-        let (options, tag) = sealed_options(suite, &key, &prefix, class);
+        let (options, tag) = sealed_options(suite, &key, &prefix, class, tick);
 
         let mut hello = [0; HELLO_LEN];
         let bytes = prefix.iter().chain(&options).chain(&tag);
@@ -87,7 +102,7 @@ impl ClientHandshake {
         }
         let th1 = th1(&th0, &hello);
         let bytes = Vec::with_capacity(REPLY_LEN);
-        let reply = Reply { suite, class, ss_s, decapsulator, th1, blocks: 0, bytes };
+        let reply = Reply { suite, class, tick, ss_s, decapsulator, th1, blocks: 0, bytes };
         (Self { state: State::Reply(Box::new(reply)) }, hello_blocks(class, &hello))
     }
 
@@ -135,8 +150,9 @@ impl Reply {
     /// Judges a complete reply.
     fn finish(self) -> Result<Box<Blocks>, ReplyRefused> {
         let reply = self.bytes.first_chunk().ok_or(ReplyRefused::Length)?;
-        let Self { suite, class, ss_s, decapsulator, th1, .. } = &self;
-        open_reply(*suite, *class, ss_s, decapsulator, th1, reply).map(Box::new)
+        let Self { suite, class, tick, ss_s, decapsulator, th1, .. } = &self;
+        let blocks = open_reply(*suite, *class, ss_s, decapsulator, th1, reply)?;
+        Ok(Box::new(Blocks { tick: *tick, ..blocks }))
     }
 }
 
@@ -163,6 +179,7 @@ pub fn open_reply(
         opener: BlockOpener::new(suite, class, &keys.server_to_client),
         class,
         suite,
+        tick: None,
         transcript: transcript(th1, reply),
     })
 }
@@ -172,10 +189,12 @@ fn sealed_options(
     key: &[u8; HASH_LEN],
     prefix: &[u8; HELLO_PREFIX_LEN],
     class: Class,
+    tick: Option<TickMs>,
 ) -> ([u8; HELLO_OPTIONS_LEN], [u8; TAG_LEN]) {
-    let options = v1::HelloOptions { link_class: class.number(), depth: 0 };
+    let tick_ms = tick.map_or(0, TickMs::millis);
+    let options = v1::HelloOptions { link_class: class.number(), depth: 0, tick_ms };
     let mut text = [0; HELLO_OPTIONS_LEN];
-    // Two small numbers always fit.
+    // Three small numbers always fit.
     let _ = write_padded(&options, &mut text);
     let tag = Sealer::new(suite, key).seal(&nonce(0), prefix, &mut text);
     (text, tag)

@@ -8,6 +8,7 @@ use prost::Message;
 
 use super::address::Edge;
 use super::epoch::{EpochRefused, VerifiedEpoch, fingerprint};
+use crate::cadence::TickMs;
 use crate::constants::{
     DESCRIBE_LEN, DESCRIBE_REQUEST_LEN, EDGES_MAX, HASH_LEN, IDLE_DAYS, LINK_LIFE_SECONDS,
     LINK_LIFE_SECONDS_LIST, PART_DAYS, QUOTAS, SPEC_REVISION, STALL_SECONDS, STALL_SECONDS_LIST,
@@ -108,6 +109,8 @@ pub struct Description {
     pub classes: Vec<Class>,
     /// What the server imposes.
     pub limits: Limits,
+    /// The ticks that it offers to links in cadence, ascending.
+    pub ticks: Vec<TickMs>,
     /// Where else this identity serves.
     pub edges: Vec<Edge>,
     /// Whether Create needs the server's access password.
@@ -140,6 +143,9 @@ pub enum DescriptionRefused {
     /// A limit is not of its closed list.
     #[error("limit {0} is not of its closed list")]
     Limits(&'static str),
+    /// A tick is not of its closed list, or not above the one before.
+    #[error("ticks that are not of their closed list, ascending")]
+    Ticks,
     /// Too many edges, or one that is not host:port.
     #[error("an edge that is not host:port, or too many of them")]
     Edge,
@@ -166,6 +172,7 @@ impl Description {
             limits: Some(self.limits.to_wire()),
             edges: self.edges.iter().map(Edge::to_string).collect(),
             access_required: self.access_required,
+            ticks: ticks_to_wire(&self.ticks),
         };
         if self.edges.len() > EDGES_MAX {
             return Err(DoesNotFit);
@@ -202,6 +209,7 @@ impl Description {
         let limits = Limits::from_wire(&wire.limits.unwrap_or_default());
         let epochs = epochs.map_err(DescriptionRefused::Epoch)?;
         limits.check()?;
+        let ticks = read_ticks(&wire.ticks)?;
         let few = wire.edges.len() <= EDGES_MAX;
         require!(LINK_41, few, DescriptionRefused::Edge);
         let edges: Result<_, _> = wire.edges.iter().map(|edge| edge.parse()).collect();
@@ -211,6 +219,7 @@ impl Description {
             suites: wire.suites.iter().filter_map(|code| known_suite(*code)).collect(),
             classes: wire.classes.iter().filter_map(|n| Class::try_from(*n).ok()).collect(),
             limits,
+            ticks,
             edges: edges.map_err(|_| DescriptionRefused::Edge)?,
             access_required: wire.access_required,
         })
@@ -232,6 +241,24 @@ fn record_bytes(record: &VerifiedEpoch) -> Bytes {
         *last ^= 1;
     }
     bytes.into()
+}
+
+fn ticks_to_wire(ticks: &[TickMs]) -> Vec<u32> {
+    let mut wire: Vec<u32> = ticks.iter().map(|tick| tick.millis()).collect();
+    // CADENCE-1
+    if mutant!(CADENCE_1) {
+        wire.push(u32::MAX);
+    }
+    wire
+}
+
+/// The ticks of a description, each of its closed list and above the one before.
+fn read_ticks(wire: &[u32]) -> Result<Vec<TickMs>, DescriptionRefused> {
+    let ticks: Result<Vec<_>, _> = wire.iter().map(|millis| TickMs::try_from(*millis)).collect();
+    let ticks = ticks.map_err(|_| DescriptionRefused::Ticks)?; // CADENCE-20
+    let ascend = ticks.is_sorted_by(|one, next| one < next);
+    require!(CADENCE_20, ascend, DescriptionRefused::Ticks);
+    Ok(ticks)
 }
 
 fn known_suite(code: u32) -> Option<SuiteId> {

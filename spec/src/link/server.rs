@@ -11,6 +11,7 @@ use super::blocks::{BlockOpener, BlockSealer, Blocks};
 use super::describe::read_padded;
 use super::epoch::EpochWindow;
 use super::schedule::{hello_key, master, nonce, th0, th1, transcript};
+use crate::cadence::TickMs;
 use crate::constants::{
     CT_LEN, EK_LEN, HASH_LEN, HELLO_LEN, HELLO_OPTIONS_LEN, HELLO_PREFIX_LEN, REPLY_LEN,
 };
@@ -31,6 +32,8 @@ pub struct HandshakeParams {
     pub suites: ArrayVec<SuiteId, 2>,
     /// The classes it serves.
     pub classes: ArrayVec<Class, 3>,
+    /// The ticks it offers to links in cadence.
+    pub ticks: Vec<TickMs>,
 }
 
 /// What became of a block.
@@ -172,7 +175,7 @@ impl Hello {
     ) -> Result<(Blocks, Vec<Bytes>), HelloRefused> {
         let class = self.class.ok_or(HelloRefused::Length)?;
         let hello: &[u8; HELLO_LEN] = self.bytes.first_chunk().ok_or(HelloRefused::Length)?;
-        let OpenedHello { suite, ss_s, ek_c, th1 } = open_hello(params, now, class, hello)?;
+        let OpenedHello { suite, tick, ss_s, ek_c, th1 } = open_hello(params, now, class, hello)?;
         let (ct_c, ss_c) = ek_c.encapsulate(rng);
         let keys = master(suite, &ss_s, &ss_c, &th1, &ct_c);
         let mut reply = [0; REPLY_LEN];
@@ -184,6 +187,7 @@ impl Hello {
             opener: BlockOpener::new(suite, class, &keys.client_to_server),
             class,
             suite,
+            tick,
             transcript: transcript(&th1, &reply),
         };
         Ok((blocks, reply_blocks(class, &reply)))
@@ -217,6 +221,9 @@ pub enum HelloRefused {
     /// Another class than the blocks', or a depth.
     #[error("options that do not fit the blocks")]
     OptionsValue,
+    /// A tick that is not offered.
+    #[error("a tick that is not offered")]
+    Tick,
 }
 
 impl HelloRefused {
@@ -226,6 +233,7 @@ impl HelloRefused {
         match self {
             Self::Suite => Status::Unimplemented,
             Self::Epoch => Status::FailedPrecondition,
+            Self::Tick => Status::OutOfRange,
             Self::Length
             | Self::Padding
             | Self::Key
@@ -247,6 +255,8 @@ impl From<HelloRefused> for LinkEnd {
 pub struct OpenedHello {
     /// The suite that it names.
     pub suite: SuiteId,
+    /// The tick of the link's cadence, if the client asks for one.
+    pub tick: Option<TickMs>,
     /// The secret that ct_s shares.
     pub ss_s: SharedSecret,
     /// The key of this link.
@@ -284,31 +294,45 @@ pub fn open_hello(
 
     let th0 = th0(suite, &params.fingerprint, epoch.record().bytes());
     let key = hello_key(suite, &ss_s, &th0, fields.prefix);
-    check_options(suite, &key, &fields, class)?;
-    Ok(OpenedHello { suite, ss_s, ek_c, th1: th1(&th0, hello) })
+    let options = open_options(suite, &key, &fields, class)?;
+    let tick = choose_tick(params, options.tick_ms)?;
+    Ok(OpenedHello { suite, tick, ss_s, ek_c, th1: th1(&th0, hello) })
+}
+
+/// The tick that a client asks for; none for 0 (CADENCE-3).
+fn choose_tick(params: &HandshakeParams, millis: u32) -> Result<Option<TickMs>, HelloRefused> {
+    let millis = match millis {
+        0 if mutant!(CADENCE_3) => params.ticks.last().map_or(0, |tick| tick.millis()),
+        millis => millis,
+    };
+    if millis == 0 {
+        return Ok(None);
+    }
+    let offered = params.ticks.iter().copied().find(|tick| tick.millis() == millis);
+    require!(CADENCE_2, offered.is_some(), HelloRefused::Tick);
+    Ok(offered)
 }
 
 /// Opens and judges the options of a hello.
-fn check_options(
+fn open_options(
     suite: SuiteId,
     key: &[u8; HASH_LEN],
     fields: &Fields<'_>,
     class: Class,
-) -> Result<(), HelloRefused> {
+) -> Result<v1::HelloOptions, HelloRefused> {
     let mut text = *fields.options;
     let opened = Sealer::new(suite, key).open(&nonce(0), fields.prefix, &mut text, fields.tag);
     require!(LINK_16, opened.is_ok(), HelloRefused::OptionsSeal);
     if opened.is_err() {
         // Reached only where LINK-16 is left out: such a server believes the blocks' length.
-        return Ok(());
+        return Ok(v1::HelloOptions::default());
     }
     let options: Option<v1::HelloOptions> = read_padded(&text);
     require!(LINK_17, options.is_some(), HelloRefused::OptionsEncoding);
-    if let Some(options) = options {
-        let agrees = options.link_class == class.number() && options.depth == 0;
-        require!(LINK_18, agrees, HelloRefused::OptionsValue);
-    }
-    Ok(())
+    let Some(options) = options else { return Ok(v1::HelloOptions::default()) };
+    let agrees = options.link_class == class.number() && options.depth == 0;
+    require!(LINK_18, agrees, HelloRefused::OptionsValue);
+    Ok(options)
 }
 
 /// The reply in whole blocks of the class.

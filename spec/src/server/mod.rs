@@ -14,6 +14,9 @@
 //!    been lost, and calls [`ServerLink::handle_timeout`] at
 //!    [`ServerLink::deadline`].
 //!
+//! In cadence (`spec/cadence.md`) [`ServerLink::poll_block`] gives exactly one block for each that
+//! came, once its requests have been pulled, and nothing in between.
+//!
 //! Nothing is pushed, so nothing grows: what waits is bounded by REQUESTS_MAX and by one read.
 
 mod attachments;
@@ -30,6 +33,7 @@ use rand_core::CryptoRng;
 
 pub use session::{Refusals, Ticket};
 
+use crate::cadence::TickMs;
 use crate::connection::{AccessKey, Op, Outcome};
 use crate::error::{GoodbyeCode, LinkEnd, Reject};
 use crate::frame::Class;
@@ -151,9 +155,14 @@ impl ServerLink {
     ) -> Result<(), LinkEnd> {
         let result = match &mut self.phase {
             Phase::Greeting { .. } => self.greet(now, rng, block),
-            Phase::Open(session) => session.handle_block(block),
-            // LINK-36
-            Phase::Leaving(..) | Phase::Closing(..) => Ok(()),
+            Phase::Open(session) => session.handle_block(now, block),
+            // LINK-36: in cadence it is the one that the goodbye answers, whatever it is.
+            Phase::Closing(session, _) => {
+                let _ = session.note_block(now);
+                session.answer_now();
+                Ok(())
+            }
+            Phase::Leaving(..) => Ok(()),
             Phase::Over(end) => Err(*end),
         };
         if let Err(end) = result {
@@ -172,11 +181,28 @@ impl ServerLink {
             return None;
         };
         let request = session.poll_request(&params, now, rng);
+        if request.is_none() {
+            session.answer_now();
+        }
         let code = session.take_goodbye();
         if let Some(code) = code {
             self.end(LinkEnd::Theirs(code));
         }
         request
+    }
+
+    /// The store takes its time: in cadence the answer does not wait for it (CADENCE-7), and what
+    /// the store says goes with a later one.
+    pub fn answer_now(&mut self) {
+        if let Some(session) = self.session_mut() {
+            session.answer_now();
+        }
+    }
+
+    /// The tick of its cadence, once it is confirmed and if it has one.
+    #[must_use]
+    pub fn tick(&self) -> Option<TickMs> {
+        self.session().and_then(Session::tick)
     }
 
     /// Hands in the outcome of one request.
@@ -237,8 +263,15 @@ impl ServerLink {
             },
             Phase::Open(session) => session.poll_block(now, out),
             Phase::Leaving(session, code) => {
-                // LINK-35: first the answers to what was asked before.
                 let code = *code;
+                if let Some(owed) = session.owed() {
+                    // CADENCE-11: one block, with what of it fits.
+                    if owed == 0 || mutant!(CADENCE_11) {
+                        return self.over(LinkEnd::Theirs(code));
+                    }
+                    return session.poll_block(now, out);
+                }
+                // LINK-35: first the answers to what was asked before.
                 if session.is_finished() || mutant!(LINK_35) {
                     return self.over(LinkEnd::Theirs(code));
                 }
@@ -246,8 +279,13 @@ impl ServerLink {
             }
             Phase::Closing(session, code) => {
                 let code = *code;
-                if session.poll_block(now, out) == Filled::Block {
-                    return Filled::Block;
+                match session.owed() {
+                    // CADENCE-10: the goodbye is the answer to the client's next block.
+                    Some(0) if !mutant!(CADENCE_10) => return Filled::Nothing,
+                    Some(0 | 1) => {}
+                    Some(_) => return session.poll_block(now, out),
+                    None if session.poll_block(now, out) == Filled::Block => return Filled::Block,
+                    None => {}
                 }
                 // LINK-34
                 session.last_block(code, out);
@@ -307,7 +345,8 @@ impl ServerLink {
             Progress::Confirmed(blocks) => {
                 block.truncate(blocks.class.text_len());
                 let mut session = Box::new(Session::new(blocks, now));
-                let result = session.handle_text(block.freeze());
+                let result = session.note_block(now);
+                let result = result.and_then(|()| session.handle_text(block.freeze()));
                 self.phase = Phase::Open(session);
                 result
             }

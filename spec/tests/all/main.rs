@@ -8,6 +8,7 @@
 )]
 
 mod audit;
+mod cadence;
 mod client;
 mod connection;
 mod corpus;

@@ -61,6 +61,10 @@ fn values_of_core() -> Vec<(&'static str, String)> {
         LINK_LIFE_SECONDS_LIST,
         ANSWER_SECONDS,
         HALF_OPEN_MAX,
+        TICK_MS_LIST,
+        TICK_LATE_PART,
+        TICKS_UNANSWERED_MAX,
+        TICKS_AHEAD_MAX,
         BUNDLE_LEN,
         ACCESS_LEN,
         ACCESS_ARGON2_MEMORY_KIB,
@@ -217,8 +221,13 @@ fn chapters_name_only_constants_that_exist() {
     let names: Vec<_> = values().into_iter().map(|(name, _)| name).collect();
     let codes = include_str!("../../../proto/edgewise/v1/error.proto").to_owned()
         + include_str!("../../../proto/edgewise/v1/connection.proto");
-    let statuses =
-        ["INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION"];
+    let statuses = [
+        "INVALID_ARGUMENT",
+        "DEADLINE_EXCEEDED",
+        "RESOURCE_EXHAUSTED",
+        "FAILED_PRECONDITION",
+        "OUT_OF_RANGE",
+    ];
     for chapter in [
         "suite",
         "frame",
@@ -229,6 +238,7 @@ fn chapters_name_only_constants_that_exist() {
         "session",
         "message",
         "scatter",
+        "cadence",
         "error",
     ] {
         let path = format!("{}/{chapter}.md", env!("CARGO_MANIFEST_DIR"));

@@ -102,6 +102,29 @@ impl Link {
         Err(Stop::fail("nothing", came))
     }
 
+    /// Expects exactly so many blocks, whatever they hold, and no other one for a while after.
+    ///
+    /// # Errors
+    /// [`Stop::Fail`] on fewer or more, or on an end.
+    pub async fn exactly(&mut self, count: u64, and_quiet: Duration) -> Verdict {
+        let (begin, end) = (self.received(), Instant::now() + PATIENCE);
+        let expected = match count {
+            0 => "no block".to_owned(),
+            1 => "one block".to_owned(),
+            _ => format!("{count} blocks"),
+        };
+        while self.received() < begin + count {
+            if !self.try_pump(end, &expected).await? {
+                let actual = format!("{} within {} s", self.received() - begin, PATIENCE.as_secs());
+                return Err(Stop::fail(expected, actual));
+            }
+        }
+        if self.try_pump(Instant::now() + and_quiet, &expected).await? {
+            return Err(Stop::fail(expected, "one more"));
+        }
+        Ok(())
+    }
+
     /// Expects the link's last block with this Goodbye as its last item, then status OK.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! Chapter link, *Handshake*: hellos and replies, by the way of decapsulation.
 
+use edgewise_spec::cadence::TickMs;
 use edgewise_spec::constants::{HELLO_LEN, HELLO_OPTIONS_LEN, HELLO_PREFIX_LEN, REPLY_LEN};
 use edgewise_spec::frame::Class;
 use edgewise_spec::link::{
@@ -34,6 +35,7 @@ pub(super) fn hello(input: Input<'_>) -> Answered {
         epochs: EpochWindow::new([epoch(input)?]),
         suites: [SuiteId::Chacha20Poly1305, SuiteId::Aes256Gcm].into_iter().collect(),
         classes: Class::ALL.into(),
+        ticks: TickMs::all().collect(),
     };
     let now = Now::from_seconds(input.number("now")?);
     let opened = open_hello(&params, now, input.class()?, &hello).map_err(|why| match why {
@@ -45,6 +47,7 @@ pub(super) fn hello(input: Input<'_>) -> Answered {
         HelloRefused::OptionsSeal => "options-seal",
         HelloRefused::OptionsEncoding => "options-encoding",
         HelloRefused::OptionsValue => "options-value",
+        HelloRefused::Tick => "tick",
     })?;
     let th0 = schedule::th0(opened.suite, &fingerprint, &input.array("record")?);
     let missing = || strange("a hello without options");

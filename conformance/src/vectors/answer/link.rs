@@ -81,6 +81,7 @@ fn description(input: Input<'_>) -> Answered {
         DescriptionRefused::NoEpoch => "no-epoch",
         DescriptionRefused::Epoch(_) => "epoch",
         DescriptionRefused::Limits(_) => "limits",
+        DescriptionRefused::Ticks => "ticks",
         DescriptionRefused::Edge => "edge",
     })?;
     let limits = read.limits;

@@ -8,11 +8,11 @@ use edgewise_proto::v1::{self, Role, State};
 
 use super::flight::{Flights, Token};
 use super::keys::{Key, KeyRing, Try};
-use super::link::{Answer, ClientLink, Event};
 use super::requests::Request;
 use super::retry::Retry;
 use super::sender::Stopped;
 use super::signed::{self, CreateAs, Terms};
+use super::{Answer, ClientLink, Event};
 use crate::connection::{AccessKey, Id, recipient_id};
 use crate::constants::WINDOW_BYTES_MAX;
 use crate::error::{Misuse, Reject};

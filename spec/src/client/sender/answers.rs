@@ -6,8 +6,8 @@ use super::{
     Attachment, Next, Phase, RESTORE_GRACE_DAYS, SPACE_RETRY_SECONDS, SenderEnd, SenderEvent,
     Stopped, first,
 };
+use crate::client::event::Answer;
 use crate::client::keys::Try;
-use crate::client::link::Answer;
 use crate::error::Reject;
 use crate::frame::Class;
 use crate::time::Now;

@@ -132,6 +132,7 @@ fn description() -> (Description, [u8; 32]) {
         suites: vec![SuiteId::Chacha20Poly1305, SuiteId::Aes256Gcm],
         classes: Class::ALL.to_vec(),
         limits: Limits::default(),
+        ticks: edgewise_spec::cadence::TickMs::all().collect(),
         edges: vec!["edge-2.example:4433".parse().unwrap(), "[::1]:1".parse().unwrap()],
         access_required: true,
     };

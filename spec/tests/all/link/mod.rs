@@ -28,6 +28,7 @@ pub(crate) fn server(rng: &mut ChaCha20Rng) -> (IdentityKey, HandshakeParams) {
         epochs,
         suites: [SuiteId::Chacha20Poly1305, SuiteId::Aes256Gcm].into(),
         classes: Class::ALL.into(),
+        ticks: edgewise_spec::cadence::TickMs::all().collect(),
     };
     (identity, params)
 }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use bytes::BytesMut;
+use edgewise_spec::cadence::TickMs;
 use edgewise_spec::connection::{AccessKey, Op};
 use edgewise_spec::constants::HELLO_SECONDS;
 use edgewise_spec::error::LinkEnd;
@@ -59,6 +60,7 @@ impl Server {
             epochs: EpochWindow::new([secret]),
             suites: [SuiteId::Chacha20Poly1305].into_iter().collect(),
             classes: Class::ALL.into_iter().collect(),
+            ticks: TickMs::all().collect(),
         };
         let params =
             ServerParams { fingerprint, link, limits, access, hello_seconds: HELLO_SECONDS };

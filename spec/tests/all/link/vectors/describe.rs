@@ -43,6 +43,7 @@ pub fn description(input: &DescriptionInput) -> Outcome<DescriptionOutput> {
         DescriptionRefused::NoEpoch => "no-epoch",
         DescriptionRefused::Epoch(_) => "epoch",
         DescriptionRefused::Limits(_) => "limits",
+        DescriptionRefused::Ticks => "ticks",
         DescriptionRefused::Edge => "edge",
     })?;
     let limits = read.limits;
@@ -79,6 +80,7 @@ fn usual(rng: &mut ChaCha20Rng) -> v1::Description {
         }),
         edges: vec!["edge-2.example:4433".to_owned(), "[2001:db8::2]:443".to_owned()],
         access_required: true,
+        ticks: Vec::new(),
     }
 }
 

@@ -3,6 +3,7 @@
 
 use arrayvec::ArrayVec;
 use edgewise_proto::v1;
+use edgewise_spec::cadence::TickMs;
 use edgewise_spec::constants::{HELLO_OPTIONS_LEN, HELLO_PREFIX_LEN};
 use edgewise_spec::frame::Class;
 use edgewise_spec::link::{
@@ -51,6 +52,7 @@ fn params(input: &HelloInput) -> HandshakeParams {
         epochs: EpochWindow::new([epoch]),
         suites: ArrayVec::from([SuiteId::Chacha20Poly1305, SuiteId::Aes256Gcm]),
         classes: Class::ALL.into(),
+        ticks: TickMs::all().collect(),
     }
 }
 
@@ -67,6 +69,7 @@ pub fn hello(input: &HelloInput) -> Outcome<HelloOutput> {
         HelloRefused::OptionsSeal => "options-seal",
         HelloRefused::OptionsEncoding => "options-encoding",
         HelloRefused::OptionsValue => "options-value",
+        HelloRefused::Tick => "tick",
     })?;
     let suite = opened.suite;
     let th0 = schedule::th0(suite, &input.fingerprint.array(), &input.record.array());
@@ -107,7 +110,7 @@ fn good() -> (EpochSecret, Draft) {
 }
 
 fn options(class: u32, depth: u32) -> Vec<u8> {
-    let encoded = v1::HelloOptions { link_class: class, depth }.encode_to_vec();
+    let encoded = v1::HelloOptions { link_class: class, depth, tick_ms: 0 }.encode_to_vec();
     let len = u16::try_from(encoded.len()).unwrap().to_be_bytes();
     [&len[..], &encoded].concat()
 }

@@ -6,6 +6,8 @@
 //! that takes nothing costs one chunk and no more. A mutex joins them; it is never held across an
 //! await.
 
+mod body;
+
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,24 +15,23 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use bytes::{Bytes, BytesMut};
+use edgewise_spec::connection::{Op, Outcome};
 use edgewise_spec::constants::BLOCK_LARGE;
-use edgewise_spec::error::{GoodbyeCode, LinkEnd};
+use edgewise_spec::error::{GoodbyeCode, Reject};
 use edgewise_spec::mutant;
-use edgewise_spec::server::{Filled, ServerLink, ServerParams};
-use edgewise_spec::store::{LinkId, PartBuf, ReadSpec, Store as _, Wake, Wakes};
+use edgewise_spec::server::{ServerLink, ServerParams};
+use edgewise_spec::store::{LinkId, Store as _, Wake, Wakes};
 use edgewise_spec::time::Now;
-use hyper::body::{Body as _, Frame, Incoming};
+use hyper::body::{Body as _, Incoming};
 
-use crate::carrier::{Carrier, StreamGuard};
+pub use self::body::LinkBody;
+use crate::carrier::Carrier;
 use crate::hub::Hub;
-use crate::message::{self, BlockReader};
+use crate::message::BlockReader;
 use crate::random;
-use crate::reply::{self, BodyError};
 
 /// Blocks that a driver takes before others get their turn.
 const BURST: usize = 16;
-/// Bytes of blocks that leave in one chunk: as many as fit one HTTP/2 frame.
-const CHUNK: usize = 32 * 1_024;
 /// Seconds that a peer has for taking the last block of a link before its carrier is closed.
 const LAST_SECONDS: u64 = 5;
 
@@ -187,7 +188,10 @@ impl Link {
             hub.leave_half_open(&mut state.half_open);
         }
         if state.link.is_ended() && state.phase == Phase::Open {
-            state.phase = Phase::Ending(now.plus_seconds(LAST_SECONDS));
+            // CADENCE-10: in cadence the last block waits for the peer's next one.
+            let tick = state.link.tick().map_or(0, |tick| tick.millis());
+            let until = now.plus_seconds(LAST_SECONDS).plus_millis(tick.into());
+            state.phase = Phase::Ending(until);
         }
     }
 }
@@ -265,8 +269,9 @@ impl Driver {
         let now = hub.clock().now();
         {
             let mut state = link.state();
-            // LINK-36
-            if state.phase != Phase::Open && !mutant!(LINK_36) {
+            // LINK-36: in cadence a block still has its answer.
+            let answers = matches!(state.phase, Phase::Ending(_)) && state.link.tick().is_some();
+            if state.phase != Phase::Open && !answers && !mutant!(LINK_36) {
                 return;
             }
             let _ = state.link.handle_block(now, &mut random(), block);
@@ -274,7 +279,7 @@ impl Driver {
         loop {
             let request = link.state().link.poll_request(now, &mut random());
             let Some(request) = request else { break };
-            let outcome = hub.store().apply(now, &request.op, &mut self.wakes).await;
+            let outcome = self.apply(link, hub, now, &request.op).await;
             link.state().link.complete(now, request.ticket, outcome);
             if !self.wakes.is_empty() {
                 hub.route(now, &mut self.wakes);
@@ -289,6 +294,29 @@ impl Driver {
         if let Some(class) = state.link.class() {
             self.reader.expect(class.block_len());
         }
+    }
+
+    /// Carries out one operation. In cadence the answer does not wait for a store that is not
+    /// ready at once (CADENCE-7).
+    async fn apply(
+        &mut self,
+        link: &Link,
+        hub: &Hub,
+        now: Now,
+        op: &Op,
+    ) -> Result<Outcome, Reject> {
+        let mut applying = pin!(hub.store().apply(now, op, &mut self.wakes));
+        let mut waited = false;
+        poll_fn(|context| {
+            let outcome = applying.as_mut().poll(context);
+            if outcome.is_pending() && !waited {
+                waited = true;
+                link.state().link.answer_now();
+                link.wake_body();
+            }
+            outcome
+        })
+        .await
     }
 }
 
@@ -317,183 +345,5 @@ impl Link {
             state.driver = Some(context.waker().clone());
         }
         state.untaken
-    }
-}
-
-/// The answers of a link, pulled by HTTP/2.
-pub struct LinkBody {
-    link: Arc<Link>,
-    hub: Arc<Hub>,
-    out: BytesMut,
-    /// Bytes of the last chunk.
-    reserved: usize,
-    parts: PartBuf,
-    reading: Option<Reading>,
-    /// The status that the trailers carry, once the last block is out.
-    status: Option<u8>,
-    done: bool,
-    _guard: StreamGuard,
-}
-
-/// A read of a store that was not ready at once.
-type Reading = Pin<Box<dyn Future<Output = PartBuf> + Send>>;
-
-impl LinkBody {
-    /// The answers of `link`; dropping them ends it.
-    #[must_use]
-    pub fn new(link: Arc<Link>, hub: Arc<Hub>) -> Self {
-        let guard = link.carrier.stream();
-        Self {
-            link,
-            hub,
-            out: BytesMut::new(),
-            reserved: 0,
-            parts: PartBuf::default(),
-            reading: None,
-            status: None,
-            done: false,
-            _guard: guard,
-        }
-    }
-
-    /// The next chunk of blocks, or the trailers.
-    pub fn poll_frame(
-        &mut self,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        if self.done {
-            return Poll::Ready(None);
-        }
-        if let Some(status) = self.status {
-            self.done = true;
-            return Poll::Ready(Some(Ok(Frame::trailers(reply::trailers(status)))));
-        }
-        let link = Arc::clone(&self.link);
-        let now = self.hub.clock().now();
-        let mut state = link.state();
-        if std::mem::take(&mut state.untaken) {
-            state.link.taken(now);
-        }
-        match state.phase {
-            Phase::Aborted | Phase::Gone => {
-                self.done = true;
-                return Poll::Ready(Some(Err("the link was aborted".into())));
-            }
-            Phase::Closed(_) => {
-                self.done = true;
-                return Poll::Ready(Some(Ok(Frame::trailers(reply::trailers(0)))));
-            }
-            Phase::Open | Phase::Ending(_) => {}
-        }
-        self.fill(context, &mut state, now);
-        link.note_end(&mut state, &self.hub, now);
-        link.publish_due(&state);
-        if self.out.is_empty() {
-            if let Some(status) = self.status {
-                self.done = true;
-                return Poll::Ready(Some(Ok(Frame::trailers(reply::trailers(status)))));
-            }
-            // Nothing is kept for an idle peer.
-            self.out = BytesMut::new();
-            match &mut state.body {
-                Some(waker) => waker.clone_from(context.waker()),
-                body @ None => *body = Some(context.waker().clone()),
-            }
-            return Poll::Pending;
-        }
-        state.untaken = true;
-        self.reserved = self.out.len();
-        Poll::Ready(Some(Ok(Frame::data(self.out.split().freeze()))))
-    }
-
-    /// Fills blocks, as many as fit one chunk, from what the link has and the store gives.
-    fn fill(&mut self, context: &mut Context<'_>, state: &mut State, now: Now) {
-        let mut blocks = 0;
-        loop {
-            self.read(context, state, now);
-            let start = self.out.len();
-            if start == 0 && state.link.class().is_some() {
-                // As much as last time: a busy link fills chunks, a quiet one single blocks.
-                self.out.reserve(self.reserved);
-            }
-            message::reserve_prefix(&mut self.out);
-            let filled = state.link.poll_block(now, &mut self.out);
-            let written = message::fill_prefix(&mut self.out, start);
-            blocks += u64::from(written);
-            match filled {
-                Filled::Nothing => break,
-                Filled::Block => {}
-                Filled::Last(end) => {
-                    self.status = Some(status_of(end));
-                    if matches!(end, LinkEnd::Refused(_)) {
-                        self.hub.counters().refused_stream();
-                    }
-                    break;
-                }
-            }
-            let length = self.out.len() - start;
-            if self.out.len() + length > CHUNK {
-                break;
-            }
-        }
-        self.hub.counters().blocks_out(blocks);
-    }
-
-    /// Reads what the link's subscriptions want, until nothing more fits its next block.
-    fn read(&mut self, context: &mut Context<'_>, state: &mut State, now: Now) {
-        loop {
-            if let Some(mut reading) = self.reading.take() {
-                match reading.as_mut().poll(context) {
-                    Poll::Ready(parts) => self.parts = parts,
-                    Poll::Pending => {
-                        self.reading = Some(reading);
-                        return;
-                    }
-                }
-            } else {
-                let Some(spec) = state.link.wants() else { return };
-                if !self.start_read(context, now, spec) {
-                    continue;
-                }
-            }
-            state.link.offer(now, &mut self.parts);
-        }
-    }
-
-    /// Reads at once where the store can; else leaves a read to be polled, and returns false.
-    fn start_read(&mut self, context: &mut Context<'_>, now: Now, spec: ReadSpec) -> bool {
-        let hub = Arc::clone(&self.hub);
-        let at_once = pin!(hub.store().read(now, &spec, &mut self.parts)).poll(context);
-        match at_once {
-            // A store that cannot be reached offers nothing now; a wake or a resync asks again.
-            Poll::Ready(_) => true,
-            Poll::Pending => {
-                let hub = Arc::clone(&self.hub);
-                self.reading = Some(Box::pin(async move {
-                    let mut parts = PartBuf::default();
-                    let _ = hub.store().read(now, &spec, &mut parts).await;
-                    parts
-                }));
-                false
-            }
-        }
-    }
-}
-
-impl Drop for LinkBody {
-    fn drop(&mut self) {
-        let mut state = self.link.state();
-        state.phase = Phase::Gone;
-        self.hub.leave_half_open(&mut state.half_open);
-        self.hub.registry().leave(self.link.id);
-        self.link.changed(state);
-    }
-}
-
-/// The gRPC status at the end of a stream: OK but for a refused hello (LINK-21, LINK-34, LINK-35).
-const fn status_of(end: LinkEnd) -> u8 {
-    match end {
-        LinkEnd::Refused(status) => status as u8,
-        LinkEnd::Ours(_) | LinkEnd::Theirs(_) => 0,
     }
 }

@@ -1,5 +1,7 @@
 //! A confirmed link: what came in and waits, what is with the store, what is to be said.
 
+mod outgoing;
+
 use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
@@ -9,14 +11,14 @@ use rand_core::CryptoRng;
 use super::attachments::{Attachment, Attachments};
 use super::delivery::{Delivery, Subscription, Told};
 use super::items::{Judge, Step};
-use super::outbox::{self, Said};
-use super::{Filled, Request, ServerParams};
+use super::outbox::Said;
+use super::{Request, ServerParams};
+use crate::cadence::{Answering, TickMs};
 use crate::connection::{By, Id, Outcome};
 use crate::constants::{REQUESTS_MAX, SPACE_BATCH_MS, VK_LEN};
 use crate::error::{GoodbyeCode, LinkEnd, Reject};
-use crate::frame::{self, Class, Received, Writer};
+use crate::frame::{self, Class, Received};
 use crate::link::blocks::Blocks;
-use crate::link::describe::Limits;
 use crate::store::{LinkId, PartBuf, Place, ReadSpec, Wake, Why};
 use crate::time::Now;
 use crate::{mutant, require};
@@ -56,6 +58,8 @@ pub type Refusals = [u32; 18];
 pub(super) struct Session {
     blocks: Box<Blocks>,
     opened: Now,
+    /// The answers that are owed, in cadence.
+    answering: Option<Answering>,
     inbox: VecDeque<Received>,
     attachments: Attachments,
     delivery: Delivery,
@@ -77,9 +81,11 @@ pub(super) struct Session {
 impl Session {
     pub(super) fn new(blocks: Box<Blocks>, now: Now) -> Self {
         let part_len = blocks.class.part_len();
+        let answering = blocks.tick.map(|tick| Answering::new(tick, now));
         Self {
             blocks,
             opened: now,
+            answering,
             inbox: VecDeque::new(),
             attachments: Attachments::default(),
             delivery: Delivery::new(part_len),
@@ -94,11 +100,16 @@ impl Session {
         }
     }
 
+    pub(super) fn tick(&self) -> Option<TickMs> {
+        self.blocks.tick
+    }
+
     pub(super) fn class(&self) -> Class {
         self.blocks.class
     }
 
-    pub(super) fn handle_block(&mut self, mut block: BytesMut) -> Result<(), LinkEnd> {
+    pub(super) fn handle_block(&mut self, now: Now, mut block: BytesMut) -> Result<(), LinkEnd> {
+        self.note_block(now)?;
         self.blocks.opener.open(&mut block)?;
         block.truncate(self.blocks.class.text_len());
         self.handle_text(block.freeze())
@@ -135,6 +146,7 @@ impl Session {
             self.inbox.clear();
         }
         self.delivery = Delivery::new(self.blocks.class.part_len());
+        self.answer_now();
     }
 
     pub(super) fn poll_request(
@@ -216,7 +228,7 @@ impl Session {
 
     fn say(&mut self, now: Now, said: Said) {
         self.outbox.push_back(said);
-        self.waiting_since.get_or_insert(now);
+        self.note_due(now);
     }
 }
 
@@ -322,138 +334,8 @@ impl Session {
         }
         if self.delivery.has_parts() {
             self.ahead = self.outbox.len();
-            self.waiting_since.get_or_insert(now);
+            self.note_due(now);
         }
-    }
-}
-
-/// What goes out, and when.
-impl Session {
-    /// Whether everything that was asked has been answered and said.
-    pub(super) fn is_finished(&self) -> bool {
-        self.outbox.is_empty() && self.unanswered == 0
-    }
-
-    pub(super) fn poll_block(&mut self, now: Now, out: &mut BytesMut) -> Filled {
-        self.say_spaces(now);
-        if self.outbox.is_empty() && !self.delivery.has_parts() {
-            return Filled::Nothing;
-        }
-        let start = self.begin_block(out);
-        if let Some(text) = self.text(out, start) {
-            let mut writer = Writer::new(text);
-            self.fill(&mut writer);
-            writer.finish();
-        }
-        self.seal(out, start);
-        Filled::Block
-    }
-
-    /// The block that ends the link (LINK-34).
-    pub(super) fn last_block(&mut self, code: GoodbyeCode, out: &mut BytesMut) {
-        if mutant!(LINK_34) {
-            return;
-        }
-        let start = self.begin_block(out);
-        if let Some(text) = self.text(out, start) {
-            let mut writer = Writer::new(text);
-            // An empty block of the smallest class has room for it.
-            let _ = writer.push(&outbox::goodbye(code));
-            writer.finish();
-        }
-        self.seal(out, start);
-    }
-
-    fn begin_block(&self, out: &mut BytesMut) -> usize {
-        let start = out.len();
-        out.resize(start + self.blocks.class.block_len(), 0);
-        start
-    }
-
-    fn text<'o>(&self, out: &'o mut BytesMut, start: usize) -> Option<&'o mut [u8]> {
-        out.get_mut(start..start + self.blocks.class.text_len())
-    }
-
-    fn seal(&mut self, out: &mut BytesMut, start: usize) {
-        if let Some(block) = out.get_mut(start..) {
-            // Of the right length by construction.
-            let _ = self.blocks.sealer.seal(block);
-        }
-        // FRAME-1
-        if mutant!(FRAME_1) {
-            out.truncate(out.len() - 1);
-        }
-    }
-
-    /// Everything that fits, in the order in which it became due; beside a part, what is short.
-    fn fill(&mut self, writer: &mut Writer<'_>) {
-        loop {
-            // LINK-51
-            let written = self.ahead == 0 && self.write_part(writer);
-            if !written && !self.write_said(writer) {
-                return;
-            }
-        }
-    }
-
-    /// Whether there was a part and it fitted.
-    fn write_part(&mut self, writer: &mut Writer<'_>) -> bool {
-        let Some(part) = self.delivery.first() else { return false };
-        let deliver = outbox::Deliver::of(part);
-        if writer.push_encoded(deliver.encoded_len(), |item| deliver.encode(item)).is_err() {
-            return false;
-        }
-        self.delivery.delivered(&mut self.attachments);
-        true
-    }
-
-    /// Whether there was something else to say and it fitted.
-    fn write_said(&mut self, writer: &mut Writer<'_>) -> bool {
-        let Some(said) = self.outbox.front() else { return false };
-        if writer.push(&said.to_item()).is_err() {
-            return false;
-        }
-        // LINK-30: a peer that has the Result may ask anew before the carrier says that it took the
-        // block.
-        self.unanswered = self.unanswered.saturating_sub(usize::from(said.is_answer()));
-        self.outbox.pop_front();
-        self.ahead = self.ahead.saturating_sub(1);
-        true
-    }
-
-    pub(super) fn taken(&mut self, now: Now) {
-        let more = !self.outbox.is_empty() || self.delivery.has_parts();
-        self.waiting_since = more.then_some(now);
-    }
-
-    fn say_spaces(&mut self, now: Now) {
-        if self.space_due.is_none_or(|due| due > now) {
-            return;
-        }
-        self.space_due = None;
-        for handle in core::mem::take(&mut self.spaces) {
-            if let Some(attachment) = self.attachments.get_mut(handle.into())
-                && core::mem::take(&mut attachment.space)
-            {
-                self.say(now, Said::Space { handle });
-            }
-        }
-    }
-
-    pub(super) fn deadline(&self, limits: &Limits) -> Now {
-        let life = self.opened.plus_seconds(limits.link_life_seconds.into());
-        let stall = self.waiting_since.map(|at| at.plus_seconds(limits.stall_seconds.into()));
-        [stall, self.space_due].into_iter().flatten().fold(life, Now::min)
-    }
-
-    pub(super) fn handle_timeout(&mut self, now: Now, limits: &Limits) -> Result<(), LinkEnd> {
-        let life = self.opened.plus_seconds(limits.link_life_seconds.into());
-        require!(LINK_29, now < life, LinkEnd::Ours(GoodbyeCode::LifeOver));
-        let stalled = |at: Now| at.plus_seconds(limits.stall_seconds.into()) <= now;
-        let stalled = self.waiting_since.is_some_and(stalled);
-        require!(LINK_32, !stalled, LinkEnd::Ours(GoodbyeCode::Stalled));
-        self.say_spaces(now);
-        Ok(())
     }
 }
 

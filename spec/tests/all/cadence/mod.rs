@@ -1,0 +1,5 @@
+//! Cadence: the lock-step of both roles.
+
+mod describe;
+mod matrix;
+mod roles;
