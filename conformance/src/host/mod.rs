@@ -1,10 +1,10 @@
 //! A server of the suite's own, for clients under test: honest until a case says otherwise, and
 //! with a record of everything that it is asked.
 //!
-//! It is spec's [`ServerLink`](edgewise_spec::server::ServerLink) and `MemoryStore` on three ports of
-//! the loopback: two edges for the client, which is watched and lied to, and one for the suite's own
-//! people, who see the same store and no lies. The second edge is in the Description where a case
-//! wants it there.
+//! It is spec's [`ServerLink`](edgewise_spec::server::ServerLink) and `MemoryStore` on three ports
+//! of the loopback: two edges for the client, which is watched and lied to, and one for the suite's
+//! own people, who see the same store and no lies. The second edge is in the Description where a
+//! case wants it there.
 
 mod record;
 mod state;
