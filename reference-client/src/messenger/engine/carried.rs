@@ -1,13 +1,54 @@
 //! Which servers carry what is said with a contact, which are silent, and which lie.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use edgewise_spec::scatter::Tally;
+use edgewise_spec::scatter::{LaneId, Tally};
 
 use super::talk::Talk;
 use super::turn::{Result, Turn};
 use crate::messenger::{ConnectionView, Flow, Standing};
-use crate::store::{ConnectionId, ContactId, Direction};
+use crate::store::{ConnectionId, ContactId, Direction, Position};
+
+impl Talk {
+    /// The connections from the contact, by their places.
+    pub(super) fn places(&self) -> BTreeMap<u8, Vec<ConnectionId>> {
+        let mut places = BTreeMap::<u8, Vec<ConnectionId>>::new();
+        for (lane, connection) in &self.lanes {
+            let place = self.receiver.place(*lane).unwrap_or_default();
+            places.entry(place).or_default().push(*connection);
+        }
+        places
+    }
+
+    /// What a lane's connection has brought that was of no use (SCATTER-13).
+    pub(super) fn tally(&self, lane: LaneId) -> Tally {
+        let before = self.tallies.get(&lane).copied().unwrap_or_default();
+        let now = self.receiver.tally(lane).unwrap_or_default();
+        Tally {
+            bad: before.bad.saturating_add(now.bad),
+            stray: before.stray.saturating_add(now.stray),
+            wrong: before.wrong.saturating_add(now.wrong),
+        }
+    }
+
+    /// Whether so many servers have taken a part of each of a message's cells that it can be
+    /// received.
+    pub(super) fn is_accepted(&self, position: Position) -> bool {
+        let mut cells: BTreeMap<u32, u8> = BTreeMap::new();
+        for out in self.all_outs() {
+            let its = out.parts.iter().filter(|part| part.message == Some(position));
+            let mut taken = BTreeSet::new();
+            for part in its {
+                let cell = cells.entry(part.s).or_default();
+                // One that was sent again is the same part.
+                if part.accepted && taken.insert(part.s) {
+                    *cell = cell.saturating_add(1);
+                }
+            }
+        }
+        cells.values().all(|taken| *taken >= self.session.shape().k())
+    }
+}
 
 impl Turn<'_, '_> {
     pub(super) fn connection_views(&self, talk: &Talk) -> Result<Vec<ConnectionView>> {

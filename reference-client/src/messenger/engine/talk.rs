@@ -210,45 +210,6 @@ impl Talk {
         outs.chain(self.lanes.values().copied())
     }
 
-    /// The connections from the contact, by their places.
-    pub(super) fn places(&self) -> BTreeMap<u8, Vec<ConnectionId>> {
-        let mut places = BTreeMap::<u8, Vec<ConnectionId>>::new();
-        for (lane, connection) in &self.lanes {
-            let place = self.receiver.place(*lane).unwrap_or_default();
-            places.entry(place).or_default().push(*connection);
-        }
-        places
-    }
-
-    /// What a lane's connection has brought that was of no use (SCATTER-13).
-    pub(super) fn tally(&self, lane: LaneId) -> Tally {
-        let before = self.tallies.get(&lane).copied().unwrap_or_default();
-        let now = self.receiver.tally(lane).unwrap_or_default();
-        Tally {
-            bad: before.bad.saturating_add(now.bad),
-            stray: before.stray.saturating_add(now.stray),
-            wrong: before.wrong.saturating_add(now.wrong),
-        }
-    }
-
-    /// Whether so many servers have taken a part of each of a message's cells that it can be
-    /// received.
-    pub(super) fn is_accepted(&self, position: Position) -> bool {
-        let mut cells: BTreeMap<u32, u8> = BTreeMap::new();
-        for out in self.all_outs() {
-            let its = out.parts.iter().filter(|part| part.message == Some(position));
-            let mut taken = BTreeSet::new();
-            for part in its {
-                let cell = cells.entry(part.s).or_default();
-                // One that was sent again is the same part.
-                if part.accepted && taken.insert(part.s) {
-                    *cell = cell.saturating_add(1);
-                }
-            }
-        }
-        cells.values().all(|taken| *taken >= self.session.shape().k())
-    }
-
     /// Whether a cell of the contact has opened.
     pub(super) fn is_answered(&self) -> bool {
         self.session.opened() > 0

@@ -90,8 +90,8 @@ async fn write_the_fixture() {
     messenger.close().await.unwrap();
     let path = folder.path().join("chat.db");
     let mut store = Store::open(&path, &unlock(), &store_options()).unwrap();
-    let key = Unlock::make_key_file(&fixtures().join("talk-v3.key")).unwrap();
+    let key = Unlock::make_key_file(&fixtures().join("talk-v4.key")).unwrap();
     store.change_unlock(&key, store_options().stretch).unwrap();
     store.close().unwrap();
-    std::fs::copy(&path, fixtures().join("talk-v3.db")).unwrap();
+    std::fs::copy(&path, fixtures().join("talk-v4.db")).unwrap();
 }

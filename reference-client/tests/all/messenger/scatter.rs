@@ -106,7 +106,7 @@ impl World {
     }
 
     /// Bob does not hear this within a while, and has not so far.
-    async fn not_heard(&mut self, text: &str) {
+    async fn not_heard(&self, text: &str) {
         tokio::time::sleep(A_WHILE).await;
         assert!(!self.has_heard(text).await, "{text} is shown");
     }
