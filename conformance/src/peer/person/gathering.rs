@@ -1,6 +1,7 @@
 //! The person gathers the parts of a cell: joins the first k as an honest end does, or waits for all n
 //! and tries several k of them.
 
+use edgewise_spec::constants::PARTIAL_DAYS;
 use edgewise_spec::scatter::{Joined, LaneId, OpenedPart, Tally, join};
 
 use super::Person;
@@ -32,8 +33,12 @@ pub(super) enum Whole {
 impl Person {
     /// Keeps a part, and joins the cell if there are enough.
     pub(super) fn gather(&mut self, id: LaneId, s: u32, part: OpenedPart) -> Result<Whole, Stop> {
+        let now = self.now();
         self.receiver.hold(id, s);
-        let held = self.held.entry(s).or_default();
+        // SCATTER-24
+        let life = u64::from(PARTIAL_DAYS) * 86_400;
+        self.held.retain(|_, (since, _)| now < since.plus_seconds(life));
+        let (_, held) = self.held.entry(s).or_insert((now, Vec::new()));
         held.push(part);
         let (k, n) = (usize::from(self.shape.k()), usize::from(self.shape.n()));
         if held.len() < if self.gathers { n } else { k } {
@@ -53,7 +58,7 @@ impl Person {
         for place in wrong {
             self.receiver.blame_wrong(place.into());
         }
-        let held = self.held.remove(&s).unwrap_or_default();
+        let held = self.held.remove(&s).map(|(_, held)| held).unwrap_or_default();
         if self.gathers {
             self.any_join(s, &held, &cell)?;
             let first = held.iter().find(|part| part.place == 0);

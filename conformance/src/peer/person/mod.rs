@@ -144,8 +144,8 @@ pub struct Person {
     pub forgives: bool,
     /// What it has gathered so.
     pub gathered: Vec<Gathered>,
-    /// The parts of cells that are not whole yet, by s.
-    held: BTreeMap<u32, Vec<OpenedPart>>,
+    /// The parts of cells that are not whole yet, by s, and since when.
+    held: BTreeMap<u32, (Now, Vec<OpenedPart>)>,
 }
 
 #[derive(Debug)]
