@@ -85,7 +85,7 @@ impl Side {
         let address: Address = role.address.parse()?;
         let suite = Some(SuiteId::try_from(role.suite)?);
         let client = Client::new(ClientOptions::default());
-        let link = client.pipeline(&address, Open { class, suite }).await?;
+        let link = client.pipeline(&address, Open { class, suite, cadence: None }).await?;
         Ok(Self { link, events: Vec::new() })
     }
 }
