@@ -283,7 +283,7 @@ mod tests {
         for line in [
             "edgewise",
             "edgewise nothing",
-            "edgewise invite --servers 4",
+            "edgewise invite --servers 11",
             "edgewise invite --servers 0",
             "edgewise invite --hours 0",
             "edgewise invite --shown --link",

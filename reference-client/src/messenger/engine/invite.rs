@@ -278,21 +278,20 @@ impl Turn<'_, '_> {
     ) -> Result<()> {
         let Some(offer) = self.state.offers.get(&id) else { return Ok(()) };
         let lane = offer.place_of(connection).unwrap_or_default().into();
-        match offer.receiver.open(lane, part) {
-            Arrival::Cell { s, cell } => {
-                if !self.offer_cell(id, (lane, s), &cell)? {
-                    // It is delivered again, and said again.
-                    return Ok(());
-                }
-            }
+        let done = match offer.receiver.open(lane, part) {
+            Arrival::Cell { s, cell } => self.offer_cell(id, (lane, s), &cell)?,
             Arrival::Part { s, part } => {
                 self.hold(Partly::Offer(id), connection, (lane, s), &part)?;
                 self.offer_join(id, s)?;
+                true
             }
             // Nothing else can be sealed by who has the card; it is of no use.
-            _ => {}
+            _ => true,
+        };
+        // One that has to wait is delivered again, and said again.
+        if done {
+            self.order(connection, Order::Stored(sequence));
         }
-        self.order(connection, Order::Stored(sequence));
         Ok(())
     }
 

@@ -301,12 +301,7 @@ impl Talk {
         let receipts = read_list(&mut from, |from| {
             Some((MessageId::from_bytes(from.array()?), from.array()?))
         })?;
-        let broadcast = match from.u8()? {
-            0 => None,
-            1 => Some(BroadcastRole::Source),
-            2 => Some(BroadcastRole::Listener),
-            _ => return None,
-        };
+        let broadcast = read_broadcast(&mut from)?;
         let moving = Moving::read(&mut from)?;
         let since = Now::from_millis(from.u64()?);
         from.end()?;
@@ -416,6 +411,15 @@ impl Moving {
 impl Out {
     pub(super) const fn new(connection: ConnectionId, lane: LaneId) -> Self {
         Self { connection, lane, parts: VecDeque::new() }
+    }
+}
+
+fn read_broadcast(from: &mut Fields<'_>) -> Option<Option<BroadcastRole>> {
+    match from.u8()? {
+        0 => Some(None),
+        1 => Some(Some(BroadcastRole::Source)),
+        2 => Some(Some(BroadcastRole::Listener)),
+        _ => None,
     }
 }
 

@@ -18,7 +18,7 @@ fn everything_is_there_after_it_was_closed_and_opened() {
     let mut store = home.create();
     fill(&mut store);
     let before = dump(&store);
-    assert_eq!(before.len(), 17, "{before:#?}");
+    assert_eq!(before.len(), 18, "{before:#?}");
     store.close().unwrap();
     assert!(!home.beside("-wal").exists(), "the log is emptied");
     let store = home.open();
