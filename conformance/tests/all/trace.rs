@@ -124,9 +124,9 @@ fn every_clause_for_servers_has_a_case() {
 }
 
 /// Whether a clause is about what a driven client shows, in the chapters of the profiles duplex and
-/// scatter, in rotation and in link.
+/// scatter, in rotation, link and cadence.
 fn is_driven(clause: &Clause) -> bool {
-    let words = ["link", "rotation", "invitation", "session", "message", "scatter"];
+    let words = ["link", "cadence", "rotation", "invitation", "session", "message", "scatter"];
     clause.evidence == Evidence::Driver && words.contains(&clause.word)
 }
 
