@@ -110,7 +110,7 @@ fn open_coded(input: Input<'_>) -> Answered {
             "s": s,
             "place": part.place,
             "fragment": hex(&*part.fragment),
-            "share": hex(&*part.share),
+            "share": hex(part.share.as_slice()),
         })),
         other => Err(refusal(&other)),
     }
