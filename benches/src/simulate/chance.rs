@@ -7,6 +7,9 @@ use serde::Serialize;
 /// further off.
 const DEVIATIONS: f64 = 3.290_526_731;
 
+/// What the computing itself may be off by.
+const ROUNDING: f64 = 1e-12;
+
 /// A number from 0 up to 1, drawn evenly.
 pub fn unit(rng: &mut impl Rng) -> f64 {
     (rng.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
@@ -63,6 +66,6 @@ impl Share {
 
     /// Whether a computed share may be the true one.
     pub fn admits(&self, computed: f64) -> bool {
-        (self.low..=self.high).contains(&computed)
+        (self.low - ROUNDING..=self.high + ROUNDING).contains(&computed)
     }
 }

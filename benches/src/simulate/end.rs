@@ -10,7 +10,7 @@ use edgewise_spec::message::{
 use edgewise_spec::scatter::{
     Arrival, Joined, OpenedPart, PartChain, Receiver, Sender, Shape, Tally, Window,
 };
-use edgewise_spec::session::{Mode, Purpose, Session};
+use edgewise_spec::session::{Mode, Purpose, SealRefused, Session};
 use edgewise_spec::suite::Decapsulator;
 use edgewise_spec::time::Now;
 use rand_chacha::rand_core::CryptoRng;
@@ -155,7 +155,13 @@ impl End {
             return Ok(None);
         }
         let empty = self.layout.empty();
-        self.seal(Purpose::Answer, now, &empty, rng).map(Some)
+        match self.seal(Purpose::Answer, now, &empty, rng) {
+            // It stays due until the other end has acknowledged more.
+            Err(failure) if failure.downcast_ref::<SealRefused>() == Some(&SealRefused::Full) => {
+                Ok(None)
+            }
+            sealed => sealed.map(Some),
+        }
     }
 
     fn seal(

@@ -2,6 +2,7 @@
 //! specification's server role over its memory store, and alters what it delivers if it lies.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use bytes::BytesMut;
@@ -90,8 +91,7 @@ impl Group {
     /// A client's stream has opened at one of the edges.
     pub fn open(&mut self, now: Now, client: usize) -> Result<LinkId, Failure> {
         self.last_link = self.last_link.checked_add(1).ok_or("a group ran out of link numbers")?;
-        let number = self.last_link.try_into();
-        let id = LinkId(number.map_err(|_| "a link's number is not zero")?);
+        let id = LinkId(NonZeroU32::new(self.last_link).ok_or("a link's number is not zero")?);
         let link = ServerLink::new(id, Arc::clone(&self.params), now);
         self.links.insert(id, Served { link, client });
         Ok(id)

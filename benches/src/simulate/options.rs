@@ -13,7 +13,7 @@ const TICK_MS_MAX: u64 = 2_000;
 
 /// Simulates clients over ten unlinked groups of two edges, a session being 7 of 10, class small.
 #[derive(Clone, Debug, Parser, Serialize)]
-#[command(name = "simulate", version, about)]
+#[command(name = "simulate", version, about, args_override_self = true)]
 pub struct Options {
     /// Clients, an even number: each talks with one other.
     #[arg(long, default_value_t = 10_000)]

@@ -121,7 +121,7 @@ impl Report {
     pub fn new(options: Options, found: Found) -> Self {
         let Found { texts, unsaid, traffic, watch, tallies, drained, looks, instants } = found;
         let lying = options.lying();
-        let line = |(group, [bad, stray, wrong])| Line {
+        let line = |(group, [bad, stray, wrong]): (usize, [u64; 3])| Line {
             group,
             lies: lying.contains(&group),
             bad,

@@ -56,7 +56,7 @@ impl Sum {
     }
 
     fn set(&self, clients: usize) -> Set {
-        let each = |sum: f64| sum / (self.parts.max(1)) as f64;
+        let each = |sum: f64| sum / self.parts.max(1) as f64;
         // Nobody sends to themselves.
         let most = bits(clients.saturating_sub(1));
         let normalised = if most > 0.0 { each(self.bits) / most } else { 0.0 };
@@ -162,12 +162,13 @@ pub fn books(drained: &[usize], clients: usize) -> Set {
 fn run(seen: &BTreeMap<usize, Vec<u32>>, sender: impl Fn(usize) -> usize) -> Run {
     let (mut size, mut named) = (0, 0);
     for (recipient, counts) in seen {
-        let others = || counts.iter().enumerate().filter(|(client, _)| client != recipient);
+        let own = *recipient;
+        let others = || counts.iter().enumerate().filter(move |(client, _)| *client != own);
         let most = others().map(|(_, count)| *count).max().unwrap_or_default();
         let often: Vec<usize> =
             others().filter(|(_, count)| **count == most).map(|(client, _)| client).collect();
         size += often.len();
-        named += usize::from(often == [sender(*recipient)]);
+        named += usize::from(often == [sender(own)]);
     }
     let each = |sum: usize| sum as f64 / seen.len().max(1) as f64;
     Run { recipients: seen.len(), size: each(size), named: each(named) }

@@ -161,18 +161,16 @@ impl World {
     fn come_and_go(&mut self, up: &[[bool; EDGES]]) {
         let Options { churn, away_ticks, .. } = self.options;
         for client in &mut self.clients {
-            let lanes = || client.lanes.iter_mut().zip(&mut self.groups);
+            let lanes = client.lanes.iter_mut().zip(&mut self.groups);
             match client.back {
                 Some(back) if back <= self.tick => client.back = None,
                 Some(_) => {}
                 None if churn > 0.0 && unit(&mut self.users) < churn => {
                     let ticks = trials(1.0 / away_ticks, &mut self.users);
                     client.back = Some(self.tick.saturating_add(ticks));
-                    client.lanes.iter_mut().zip(&mut self.groups).for_each(|(lane, group)| {
-                        lane.lose(group);
-                    });
+                    lanes.for_each(|(lane, group)| lane.lose(group));
                 }
-                None => lanes().zip(up).for_each(|((lane, group), up)| lane.look(*up, group)),
+                None => lanes.zip(up).for_each(|((lane, group), up)| lane.look(*up, group)),
             }
         }
     }
@@ -270,19 +268,19 @@ impl World {
     }
 
     fn report(self) -> Report {
-        let mut tallies = vec![[0_u64; 3]; self.groups.len()];
-        for client in &self.clients {
+        let Self { options, texts, unsaid, traffic, watch, clients, groups, edges, .. } = self;
+        let mut tallies = vec![[0_u64; 3]; groups.len()];
+        for client in &clients {
             for ([bad, stray, wrong], tally) in tallies.iter_mut().zip(client.end.tallies()) {
                 *bad += u64::from(tally.bad);
                 *stray += u64::from(tally.stray);
                 *wrong += u64::from(tally.wrong);
             }
         }
-        let ledger = self.groups.into_iter().nth(WATCHED).and_then(|group| group.ledger);
+        let ledger = groups.into_iter().nth(WATCHED).and_then(|group| group.ledger);
         let drained = ledger.map(|ledger| ledger.drained).unwrap_or_default();
-        let looks = self.edges.independent(self.options.ticks);
-        let instants = instants(&self.options);
-        let Self { options, texts, unsaid, traffic, watch, .. } = self;
+        let looks = edges.independent(options.ticks);
+        let instants = instants(&options);
         let found = Found { texts, unsaid, traffic, watch, tallies, drained, looks, instants };
         Report::new(options, found)
     }
