@@ -94,7 +94,7 @@ impl World {
         let seed = options.seed;
         let (mut keys, count) = (draw(seed, Draw::Keys), options.clients);
         let lying = options.lying();
-        let group = |number| {
+        let group = |number: usize| {
             Group::new(START, count, lying.contains(&number), draw(seed, Draw::Group(number)))
         };
         let mut groups: Vec<_> = (0..SERVERS_MAX).map(group).collect();
