@@ -13,7 +13,7 @@
 //! The recipient:
 //!
 //! 1. `Begin`: the Mover; the new connection with its recipient key, c and base; its window
-//!    (`Receiver::add`, `Window::new(chain, highest)`). Then Create.
+//!    (`Receiver::add` at the place, `Window::new(chain, highest)`). Then Create.
 //! 2. `Created`: the Mover; the message *move*, said as every message is. Then it leaves, and the
 //!    new connection is attached and subscribed beside all others ([`Mover::lanes`]).
 //! 3. `Moved`, in the transaction that stores the message *moved* and the session after it: the

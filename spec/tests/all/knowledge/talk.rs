@@ -270,8 +270,8 @@ impl Talk {
             Canary::new("secret of the bundle's ek", &seed("ek")),
             Canary::new("signing secret", &seed("signs 0")),
             Canary::new("part chain", chain.as_ref()),
-            Canary::new("part on the first server", &self.parts[0][1_000..1_064]),
-            Canary::new("part on the second server", &self.parts[1][1_000..1_064]),
+            Canary::new("part on the first server", &self.parts[0][700..764]),
+            Canary::new("part on the second server", &self.parts[1][700..764]),
         ]
     }
 }

@@ -54,9 +54,10 @@ fn fragments_and_shares_are_those_of_slow_arithmetic() {
             for at in (0..len).step_by(97).chain([len - 1]) {
                 let slow = (0..shape.k()).fold(0, |sum, column| {
                     let data = sealed[usize::from(column) * len + at];
-                    let factor = match place < shape.k() {
-                        true => u8::from(place == column),
-                        false => inverse(place ^ column, FRAGMENTS),
+                    let factor = if place < shape.k() {
+                        u8::from(place == column)
+                    } else {
+                        inverse(place ^ column, FRAGMENTS)
                     };
                     sum ^ times(factor, data, FRAGMENTS)
                 });
@@ -64,13 +65,13 @@ fn fragments_and_shares_are_those_of_slow_arithmetic() {
             }
         }
         for (x, share) in (1..).zip(shares(shape, &key, &coefficients)) {
-            for at in 0..32 {
+            for (at, byte) in share.iter().enumerate() {
                 let power = |degree| (0..degree).fold(1, |power, _| times(power, x, SHARES));
                 let terms = (1..).zip(&coefficients);
                 let slow = terms.fold(key[at], |sum, (degree, coefficient)| {
                     sum ^ times(coefficient[at], power(degree), SHARES)
                 });
-                assert_eq!(share[at], slow, "byte {at} of the share at {x}");
+                assert_eq!(*byte, slow, "byte {at} of the share at {x}");
             }
         }
     }

@@ -254,12 +254,60 @@ fn the_shares_of_a_key_need_one_coefficient_less_than_k() {
     }
 }
 
-/// A recipient's store.
-#[derive(Default)]
-struct Store {
+/// A recipient and its store, over four of six.
+struct Recipient {
+    receiver: Receiver,
     held: BTreeMap<u32, Vec<(u8, Vec<u8>)>>,
     out: BTreeSet<u32>,
     taken: BTreeSet<(u8, u32)>,
+}
+
+impl Recipient {
+    /// A part comes, good or altered at some byte: it is what it has to be.
+    fn deliver(&mut self, place: u8, s: u32, part: &[u8], fault: Option<usize>) {
+        let highest = self.receiver.highest();
+        let reach = highest.saturating_sub(TAG_WINDOW)..=highest + TAG_WINDOW;
+        let arrival = self.receiver.open(place.into(), part);
+        match fault {
+            Some(0..16) => assert_eq!(arrival, Arrival::Stray),
+            _ if !reach.contains(&s) => assert_eq!(arrival, Arrival::Stray),
+            _ if self.taken.contains(&(place, s)) => assert_eq!(arrival, Arrival::Repeated { s }),
+            Some(_) => assert_eq!(arrival, Arrival::Bad(PartRefused::Seal(s))),
+            None if self.out.contains(&s) => {
+                assert_eq!(arrival, Arrival::Late { s });
+                self.receiver.commit(place.into(), s);
+                self.taken.insert((place, s));
+            }
+            None => {
+                let Arrival::Part { s: of, part } = arrival else { panic!("{arrival:?}") };
+                assert_eq!((of, part.place), (s, place));
+                self.take(s, &part);
+            }
+        }
+    }
+
+    fn take(&mut self, s: u32, part: &OpenedPart) {
+        let (shape, lane) = (four_of_six(), part.place.into());
+        self.taken.insert((part.place, s));
+        let held = self.held.entry(s).or_default();
+        held.push((part.place, part.to_bytes().to_vec()));
+        let read = |(place, bytes): &(u8, Vec<u8>)| OpenedPart::from_bytes(shape, *place, bytes);
+        let parts: Vec<_> = held.iter().map(|held| read(held).unwrap()).collect();
+        match join(shape, &parts) {
+            Joined::Short { missing } => {
+                assert_eq!(usize::from(missing) + parts.len(), 4);
+                self.receiver.hold(lane, s);
+            }
+            Joined::Cell { cell, wrong } => {
+                assert_eq!(parts.len(), 4);
+                assert!(cell == cell_of(shape, s) && wrong.is_empty());
+                self.receiver.commit(lane, s);
+                self.held.remove(&s);
+                self.out.insert(s);
+            }
+            Joined::Apart => panic!("{s} is apart"),
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -296,66 +344,24 @@ proptest! {
     #[test]
     fn each_cell_comes_out_with_its_fourth_part(acts in prop::collection::vec(act(), 1..90)) {
         let shape = four_of_six();
-        let (mut sender, mut receiver, mut rng) = ends(shape);
+        let (mut sender, receiver, mut rng) = ends(shape);
         let mut sent: Vec<(u32, Vec<Vec<u8>>)> = Vec::new();
-        let (mut store, mut s) = (Store::default(), 0);
+        let (held, out, taken) = Default::default();
+        let (mut end, mut s) = (Recipient { receiver, held, out, taken }, 0);
         for act in acts {
             match act {
                 Act::Send { skip } => {
                     s += skip;
                     sent.push((s, split(&mut sender, shape, s, &mut rng)));
                 }
-                Act::Restart => receiver = restart(&receiver, shape),
+                Act::Restart => end.receiver = restart(&end.receiver, shape),
                 Act::Deliver { place, cell, fault } => {
                     let Some((s, parts)) = sent.iter().rev().nth(cell) else { continue };
-                    let (s, mut part) = (*s, parts[usize::from(place)].clone());
+                    let mut part = parts[usize::from(place)].clone();
                     if let Some(at) = fault {
                         part[at] ^= 0x10;
                     }
-                    let highest = receiver.highest();
-                    let reach = highest.saturating_sub(TAG_WINDOW)..=highest + TAG_WINDOW;
-                    let arrival = receiver.open(place.into(), &part);
-                    match fault {
-                        Some(0..16) => prop_assert_eq!(arrival, Arrival::Stray),
-                        _ if !reach.contains(&s) => prop_assert_eq!(arrival, Arrival::Stray),
-                        _ if store.taken.contains(&(place, s)) => {
-                            prop_assert_eq!(arrival, Arrival::Repeated { s });
-                        }
-                        Some(_) => {
-                            prop_assert_eq!(arrival, Arrival::Bad(PartRefused::Seal(s)));
-                        }
-                        None if store.out.contains(&s) => {
-                            prop_assert_eq!(arrival, Arrival::Late { s });
-                            receiver.commit(place.into(), s);
-                            store.taken.insert((place, s));
-                        }
-                        None => {
-                            let Arrival::Part { s: of, part } = arrival else {
-                                return Err(TestCaseError::fail(format!("{arrival:?}")));
-                            };
-                            prop_assert_eq!((of, part.place), (s, place));
-                            store.taken.insert((place, s));
-                            let held = store.held.entry(s).or_default();
-                            held.push((place, part.to_bytes().to_vec()));
-                            let parts: Vec<_> = held.iter().map(|(place, bytes)| {
-                                OpenedPart::from_bytes(shape, *place, bytes).unwrap()
-                            }).collect();
-                            match join(shape, &parts) {
-                                Joined::Short { missing } => {
-                                    prop_assert_eq!(usize::from(missing) + parts.len(), 4);
-                                    receiver.hold(place.into(), s);
-                                }
-                                Joined::Cell { cell, wrong } => {
-                                    prop_assert_eq!(parts.len(), 4);
-                                    prop_assert!(cell == cell_of(shape, s) && wrong.is_empty());
-                                    receiver.commit(place.into(), s);
-                                    store.held.remove(&s);
-                                    store.out.insert(s);
-                                }
-                                Joined::Apart => prop_assert!(false, "{} is apart", s),
-                            }
-                        }
-                    }
+                    end.deliver(place, *s, &part, fault);
                 }
             }
         }

@@ -12,9 +12,9 @@ pub const SHARES: u16 = 0x11B;
 /// The product of two polynomials over GF(2), then the remainder of a division.
 pub fn times(a: u8, b: u8, polynomial: u16) -> u8 {
     let product =
-        (0..8).filter(|bit| b >> bit & 1 == 1).fold(0, |sum, bit| sum ^ u16::from(a) << bit);
+        (0..8).filter(|bit| b >> bit & 1 == 1).fold(0, |sum, bit| sum ^ (u16::from(a) << bit));
     let reduce = |rest: u16, bit: u16| {
-        if rest >> bit & 1 == 1 { rest ^ polynomial << (bit - 8) } else { rest }
+        if rest >> bit & 1 == 1 { rest ^ (polynomial << (bit - 8)) } else { rest }
     };
     (8..16).rev().fold(product, reduce) as u8
 }
@@ -35,7 +35,7 @@ pub fn all_coded() -> impl Iterator<Item = Shape> {
 }
 
 pub fn cell_of(shape: Shape, s: u32) -> Vec<u8> {
-    (0..shape.cell_len()).map(|at| (at as u32 * 11 ^ at as u32 >> 7 ^ s) as u8).collect()
+    (0..shape.cell_len()).map(|at| ((at as u32 * 11) ^ (at as u32 >> 7) ^ s) as u8).collect()
 }
 
 pub fn chain(place: u8) -> PartChain {

@@ -26,11 +26,10 @@ fn through(points: &[(u8, [u8; 32])]) -> Vec<[u8; 32]> {
         for (place, difference) in differences.iter().enumerate().rev() {
             // polynomial · (x − x_place) + difference
             let before = polynomial.clone();
-            for degree in 0..points.len() {
-                let lower = degree.checked_sub(1).map_or(0, |lower| before[lower]);
-                polynomial[degree] = lower ^ times(before[degree], points[place].0, SHARES);
+            let lower = [*difference].into_iter().chain(before.iter().copied());
+            for ((to, same), lower) in polynomial.iter_mut().zip(&before).zip(lower) {
+                *to = lower ^ times(*same, points[place].0, SHARES);
             }
-            polynomial[0] ^= difference;
         }
         all.iter_mut().zip(polynomial).for_each(|(to, byte)| to[at] = byte);
     }

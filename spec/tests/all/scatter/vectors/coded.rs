@@ -312,18 +312,50 @@ fn some(k: u8, n: u8, places: &[usize]) -> Vec<HeldPart> {
     places.iter().map(pick).collect()
 }
 
-pub fn join_vectors() -> Vec<Vector<JoinInput, JoinedCell>> {
-    let made = |name: &str, comment: &str, flags: &[&str], (k, n): (u8, u8), parts| {
-        let input = JoinInput { class: 1, k, n, parts };
-        let outcome = judge_join(&input);
-        let clauses: &[&str] = match name {
-            "twice" => &["SCATTER-20"],
-            "few" | "fragment" | "share" | "too-many" => &["SCATTER-21", "SCATTER-22"],
-            _ if flags.contains(&"Wrong") => &["SCATTER-22", "SCATTER-23"],
-            _ => &["SCATTER-17", "SCATTER-18", "SCATTER-21"],
-        };
-        vector(&format!("join/{name}"), comment, clauses, flags, input, outcome)
+/// What comes of these parts of a small cell.
+fn joining(
+    name: &str,
+    comment: &str,
+    flags: &[&str],
+    (k, n): (u8, u8),
+    parts: Vec<HeldPart>,
+) -> Vector<JoinInput, JoinedCell> {
+    let input = JoinInput { class: 1, k, n, parts };
+    let outcome = judge_join(&input);
+    let clauses: &[&str] = match name {
+        "twice" => &["SCATTER-20"],
+        "few" | "fragment" | "share" | "too-many" => &["SCATTER-21", "SCATTER-22"],
+        _ if flags.contains(&"Wrong") => &["SCATTER-22", "SCATTER-23"],
+        _ => &["SCATTER-17", "SCATTER-18", "SCATTER-21"],
     };
+    vector(&format!("join/{name}"), comment, clauses, flags, input, outcome)
+}
+
+pub fn join_vectors() -> Vec<Vector<JoinInput, JoinedCell>> {
+    let mut vectors = vec![
+        joining("data", "the places below k", &[], (4, 6), some(4, 6, &[0, 1, 2, 3])),
+        joining(
+            "parity",
+            "two of data, two of parity, out of order",
+            &[],
+            (4, 6),
+            some(4, 6, &[5, 1, 4, 2]),
+        ),
+        joining("parity-alone", "four of parity", &[], (4, 8), some(4, 8, &[4, 5, 6, 7])),
+        joining(
+            "seven",
+            "without the first three of ten",
+            &[],
+            (7, 10),
+            some(7, 10, &[3, 4, 5, 6, 7, 8, 9]),
+        ),
+    ];
+    vectors.extend(faults());
+    vectors
+}
+
+/// Too few, and such as do not belong.
+fn faults() -> Vec<Vector<JoinInput, JoinedCell>> {
     // The parts of these places, the first of which is changed.
     let spoilt = |places: &[usize], change: fn(&mut HeldPart)| {
         let mut parts = some(4, 6, places);
@@ -343,60 +375,44 @@ pub fn join_vectors() -> Vec<Vector<JoinInput, JoinedCell>> {
     too_many[..3].iter_mut().for_each(share);
     let (wrong, apart) = (&["Wrong"], &["Apart"]);
     vec![
-        made("data", "the places below k", &[], (4, 6), some(4, 6, &[0, 1, 2, 3])),
-        made(
-            "parity",
-            "two of data, two of parity, out of order",
-            &[],
-            (4, 6),
-            some(4, 6, &[5, 1, 4, 2]),
-        ),
-        made("parity-alone", "four of parity", &[], (4, 8), some(4, 8, &[4, 5, 6, 7])),
-        made(
-            "seven",
-            "without the first three of ten",
-            &[],
-            (7, 10),
-            some(7, 10, &[3, 4, 5, 6, 7, 8, 9]),
-        ),
-        made("few", "three of four", &["Short"], (4, 6), some(4, 6, &[0, 2, 5])),
-        made("twice", "a second part of one place is none", &["Short"], (4, 6), twice),
-        made(
+        joining("few", "three of four", &["Short"], (4, 6), some(4, 6, &[0, 2, 5])),
+        joining("twice", "a second part of one place is none", &["Short"], (4, 6), twice),
+        joining(
             "fragment",
             "four, one with a fragment of other bytes",
             apart,
             (4, 6),
             spoilt(&[0, 2, 3, 5], fragment),
         ),
-        made(
+        joining(
             "share",
             "four, one with a share of other bytes",
             apart,
             (4, 6),
             spoilt(&[0, 2, 3, 5], share),
         ),
-        made(
+        joining(
             "wrong-fragment",
             "and the fifth makes up for it",
             wrong,
             (4, 6),
             spoilt(&[0, 2, 3, 5, 1], fragment),
         ),
-        made(
+        joining(
             "wrong-share",
             "and the fifth makes up for it",
             wrong,
             (4, 6),
             spoilt(&[0, 2, 3, 5, 1], share),
         ),
-        made("wrong-last", "the four before it join", wrong, (4, 6), last),
-        made(
+        joining("wrong-last", "the four before it join", wrong, (4, 6), last),
+        joining(
             "other-cell",
             "a part of another cell",
             wrong,
             (4, 6),
             spoilt(&[3, 0, 1, 2, 4], other),
         ),
-        made("too-many", "three wrong ones of six", apart, (4, 6), too_many),
+        joining("too-many", "three wrong ones of six", apart, (4, 6), too_many),
     ]
 }
