@@ -2,7 +2,7 @@
 
 use edgewise_spec::link::Address;
 use tokio::runtime::Runtime;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Failure, logging, say};
 use crate::admin;
@@ -25,6 +25,8 @@ pub(crate) fn runtime() -> Result<Runtime, Failure> {
 pub(crate) fn serve(settings: &Settings) -> Result<(), Failure> {
     logging::install(settings.log_level, settings.log_format);
     runtime()?.block_on(async {
+        // Before anybody is served: whoever is may send a signal at once.
+        let signals = Signals::new().map_err(Failure::work)?;
         let config = settings.config.clone();
         let edges = config.listens().len();
         warn_of_files(config.links_max.saturating_mul(edges));
@@ -32,7 +34,7 @@ pub(crate) fn serve(settings: &Settings) -> Result<(), Failure> {
         for edge in running.edges() {
             tracing::info!(address = %edge.address, listen = %edge.local, "serving");
         }
-        until_stopped(&running).await.map_err(Failure::work)?;
+        signals.until_stopped(&running).await;
         tracing::info!("stopping");
         running.shutdown().await;
         tracing::info!("stopped");
@@ -40,15 +42,29 @@ pub(crate) fn serve(settings: &Settings) -> Result<(), Failure> {
     })
 }
 
-async fn until_stopped(running: &Running) -> std::io::Result<()> {
-    let mut hangup = signal(SignalKind::hangup())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    loop {
-        tokio::select! {
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
-            _ = hangup.recv() => running.reload(),
+/// The signals that a server is told with.
+struct Signals {
+    hangup: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn until_stopped(mut self, running: &Running) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hangup.recv() => running.reload(),
+            }
         }
     }
 }
