@@ -260,6 +260,11 @@ impl Client {
                 self.forget(place);
                 self.handshake(place, open).await
             }
+            // A key that does not open the hello may be another server's: the next try asks who it is.
+            refused @ Err(Error::Ended(LinkEnd::Refused(Status::InvalidArgument))) => {
+                self.forget(place);
+                refused
+            }
             other => other,
         }
     }

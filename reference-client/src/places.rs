@@ -235,8 +235,8 @@ mod tests {
         for ports in [&[1, 2, 2, 3][..], &[1, 2, 2, 3], &[4], &[]] {
             book.learn(&address(1), &list(ports));
         }
-        let told = told.lock().unwrap();
-        let lens: Vec<_> = told.iter().map(|(_, places)| places.edges.len()).collect();
+        let lens: Vec<_> =
+            told.lock().unwrap().iter().map(|(_, places)| places.edges.len()).collect();
         assert_eq!(lens, [4, 1, 0]);
         assert!(book.others(&address(1)).is_empty());
         book.learn(&address(1), &list(&[1, 2, 2, 3]));
