@@ -66,6 +66,7 @@ impl Group {
             epochs: EpochWindow::new([secret]),
             suites: [SuiteId::Chacha20Poly1305].into_iter().collect(),
             classes: Class::ALL.into_iter().collect(),
+            ticks: Vec::new(),
         };
         let limits = Limits::default();
         let hello_seconds = HELLO_SECONDS;
